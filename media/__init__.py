@@ -1,0 +1,1 @@
+"""The audio of a call: packets in, ears, a mouth, packets out."""
