@@ -16,6 +16,7 @@ class Timer(StrEnum):
 
     SILENCE = "silence"  # the caller has the floor and says nothing
     CALL = "call"  # the whole call may last this long
+    KEYS = "keys"  # the pause after a key of a dictated number
     TRANSFER = "transfer"  # Asterisk must confirm a hand-over within this time
 
 

@@ -1,4 +1,4 @@
-"""A flow as frozen models. What staff write is read by `callflow.load`, which adds line and column to errors."""
+"""A flow as frozen models. `callflow.load` reads what staff write, and adds line and column to errors."""
 
 from __future__ import annotations
 
