@@ -23,6 +23,8 @@ class Conversation:
 
     `slots` are collected answers by the step's words, `values` what texts may name (`order.number`),
     `facts` what tools returned and later tools need (tool field → value), `notes` an agent's own marks.
+    `visit` counts the steps the call has entered, so that an empty text that opens a step again can be told
+    from one that was not understood.
     """
 
     call_id: str
@@ -33,6 +35,7 @@ class Conversation:
     values: dict[str, str] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    visit: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""The shell: follows calls over ARI and does what the machine orders. Tasks, sockets and signals live here."""
+"""The shell: follows calls over ARI and does what the machine orders. Tasks, sockets, signals live here."""

@@ -39,6 +39,14 @@ class AsteriskInfo:
     modules: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class RtpCount:
+    """Packets of a SIP channel's RTP since its beginning, as Asterisk counts them."""
+
+    received: int  # from the telephone
+    sent: int  # to the telephone
+
+
 class Ari(Protocol):
     """Every method raises `AriUnreachable` (no answer in time) or `AriRefused`, `ChannelGone` for a 404."""
 
@@ -96,6 +104,9 @@ class Ari(Protocol):
     ) -> Mapping[str, str]:
         """Make an ExternalMedia channel to `host` (`ip:port`); returns its channel variables, among them
         `UNICASTRTP_LOCAL_ADDRESS` and `UNICASTRTP_LOCAL_PORT` for RTP."""
+
+    async def rtp_count(self, channel_id: str) -> RtpCount | None:
+        """Packets to and from the telephone; None for a channel that has no RTP of Asterisk's own."""
 
     async def originate(
         self,

@@ -122,12 +122,14 @@ class HangUp(Effect):
 
 @dataclass(frozen=True, slots=True)
 class RecordTurn(Effect):
-    """Store what was said, before anything answers it. `interrupted`: only the heard part is in `text`."""
+    """Store what was said, before anything answers it. `interrupted`: only the heard part is in `text`.
+    `speech` is the agent's utterance, 0 for the caller."""
 
     speaker: Speaker
     text: str
     step: str
     interrupted: bool = False
+    speech: int = 0
 
 
 @dataclass(frozen=True, slots=True)

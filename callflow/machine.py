@@ -223,7 +223,8 @@ class CallMachine(CallMemory):
             self._ignore(event)
             return
         if event.heard:
-            self._do(do.RecordTurn(do.Speaker.AGENT, event.heard, source, interrupted=not event.complete))
+            cut = not event.complete
+            self._do(do.RecordTurn(do.Speaker.AGENT, event.heard, source, cut, event.speech))
         if event.speech == self.speech:
             self.speech = 0
             self._after_speech()

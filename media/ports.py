@@ -29,6 +29,7 @@ class TransportStats:
     lost: int = 0  # frames that never came and were concealed
     late: int = 0  # frames that came after their time
     bad: int = 0  # datagrams or messages that were dropped: truncated, foreign, garbage
+    dropped: int = 0  # frames to Asterisk that the network or Asterisk did not take
 
 
 class Transport(Protocol):

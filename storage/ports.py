@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 
@@ -71,14 +71,23 @@ class Call:
     steps: Sequence[StepVisit] = ()
 
 
+_FIXED = {"call_id", "started_at", "turns", "tool_calls", "steps"}
+UPDATABLE = frozenset(each.name for each in fields(Call)) - _FIXED
+"""What `update_call` may set: all but what identifies a call and what has its own method."""
+
+
 class CallStore(Protocol):
-    """Where calls are recorded. Every method raises `StorageError` when the store cannot be reached."""
+    """Where calls are recorded. Every method raises `StorageError` when the store cannot be reached.
+
+    Writing to a call that was never opened is a `StorageError` too. When a write returns, another process
+    sees it; a cancelled write is still carried out.
+    """
 
     async def open_call(self, call: Call) -> None:
         """Store a new call (without turns). Storing the same id twice changes nothing."""
 
     async def update_call(self, call_id: str, **fields: object) -> None:
-        """Set fields of a call by the names of `Call`."""
+        """Set fields of a call by the names of `Call`; a name outside `UPDATABLE` is a `TypeError`."""
 
     async def add_turn(self, call_id: str, turn: Turn) -> None:
         """Append a turn; the same number again replaces it (its latencies come later than its words)."""
@@ -94,6 +103,9 @@ class CallStore(Protocol):
 
     async def recent(self, limit: int = 20) -> Sequence[Call]:
         """The newest calls first, without turns."""
+
+    async def ids(self, prefix: str, limit: int = 10) -> Sequence[str]:
+        """The ids that begin with `prefix`, newest call first."""
 
     async def close(self) -> None:
         """Write what is pending and release connections."""

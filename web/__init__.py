@@ -1,0 +1,1 @@
+"""The HTTP API: reads, shows, decides nothing about a call."""

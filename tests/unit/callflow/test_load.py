@@ -37,7 +37,7 @@ def test_a_flow_and_its_version() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("next: bye", "next: by", "hello.yaml:4:31: there is no step or end 'by'; did you mean 'bye'?"),
+        ("next: bye", "next: by", "hello.yaml:4:30: there is no step or end 'by'; did you mean 'bye'?"),
         ("start: greeting", "strat: greeting", "hello.yaml:2:1: unknown word 'strat'; did you mean 'start'?"),
         ("say: Good day.", "sya: Good day.", "hello.yaml:4:3: a step needs one verb of"),
         ("bye: Goodbye.", "bye: Remember: us", "a text with ': ' must stand in quotes"),

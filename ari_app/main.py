@@ -1,0 +1,274 @@
+"""The composition root: every part is made here, and here alone; `Controller` holds them while it serves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from agent.local import LocalAgent
+from agent.ports import Agent
+from agent.tools.registry import Registry
+from agent.tools.store import StoreClient
+from agent.tools.tyres import tyre_tools
+from ari_app.client import AioariClient
+from ari_app.fitness import check
+from ari_app.link import Backoff, EventLink
+from ari_app.metrics import Metrics
+from ari_app.selftest import prove_return_path
+from ari_app.services import Observer, Services
+from ari_app.settings import Settings
+from ari_app.summary import SummaryDesk
+from ari_app.switchboard import Switchboard
+from callflow.errors import AriUnreachable, CallflowError, FlowError
+from callflow.load import LoadedFlow, load_file
+from media import silero
+from media.pacing import Ticker
+from media.ports import Recognizer, Synthesizer
+from media.transports.audiosocket import AudioSocketServer
+from media.transports.rtp import RtpPorts
+from media.vad import VadPool
+from storage.sql import SqlStore
+from web.app import Dependency, Status, make_app
+from web.server import serve
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Engines:
+    """What hears, thinks and speaks."""
+
+    recognizer: Recognizer
+    agent: Agent
+    synthesizer: Synthesizer
+
+
+def embedded(settings: Settings) -> Engines:
+    """The engines that need no key and no cloud. Raises `ProviderRefused` when they are not installed."""
+    from media.stt.pocketsphinx import PocketsphinxRecognizer  # optional: installed by callflow[embedded]
+    from media.tts.espeak import EspeakSynthesizer
+
+    tools = Registry(())
+    if settings.store_api_url:
+        tools = tyre_tools(
+            StoreClient(
+                settings.store_api_url,
+                settings.store_api_key.get_secret_value(),
+                settings.store_api_timeout,
+            )
+        )
+    return Engines(
+        PocketsphinxRecognizer(workers=settings.stt_workers), LocalAgent(tools), EspeakSynthesizer()
+    )
+
+
+class Controller:
+    """The whole controller. An async context manager: serving inside, released outside.
+
+    Raises our errors on entering: a flow with problems, a port in use, a refused password, an Asterisk that
+    is too old. An Asterisk that is away is waited for.
+    """
+
+    def __init__(
+        self, settings: Settings, engines: Engines | None = None, observers: Sequence[Observer] = ()
+    ) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.ticker = Ticker()
+        self.http_port = 0
+        self._engines = engines
+        self._observers = list(observers)
+        self._flow: LoadedFlow | None = None
+        self._held = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Controller:
+        try:
+            await self._start()
+        except BaseException:
+            await self._held.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._held.aclose()
+
+    async def drain(self, within_s: float) -> None:
+        """Take no new calls and let those that run end; the rest goes to people."""
+        await self.switchboard.drain(within_s)
+
+    # --- starting ------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        settings = self.settings
+        self._flow = load_file(_flow_path(settings))
+        engines = self._engines or embedded(settings)
+        for engine in (engines.recognizer, engines.agent, engines.synthesizer):
+            self._held.push_async_callback(engine.close)
+        store = SqlStore(settings.database_url.get_secret_value())
+        self._held.push_async_callback(store.close)
+        vad = self._start_ticker()
+        audiosocket = AudioSocketServer(settings.audiosocket_host, settings.audiosocket_port)
+        self._held.push_async_callback(audiosocket.close)
+        await audiosocket.start()
+        self.client = AioariClient(
+            settings.ari_url, settings.ari_user, settings.ari_password.get_secret_value()
+        )
+        self._held.push_async_callback(self.client.close)
+        desk = SummaryDesk(engines.synthesizer, self.ticker)
+        self._held.push_async_callback(desk.close)
+        self.services = Services(
+            settings=settings,
+            ari=self.client,
+            store=store,
+            agent=engines.agent,
+            recognizer=engines.recognizer,
+            synthesizer=engines.synthesizer,
+            ticker=self.ticker,
+            vad=vad,
+            rtp_ports=RtpPorts(settings.rtp_host, settings.rtp_port_min, settings.rtp_port_max),
+            audiosocket=audiosocket,
+            desk=desk,
+            metrics=self.metrics,
+            flow=self._current_flow,
+            observers=self._observers,
+        )
+        self.switchboard = Switchboard(self.services)
+        audiosocket.on_call = self.switchboard.on_audiosocket
+        self.http_port = await self._held.enter_async_context(
+            serve(make_app(self.status, self.metrics), settings.http_host, settings.http_port)
+        )
+        await self._meet_asterisk()
+
+    def _start_ticker(self) -> VadPool:
+        vad = VadPool(silero.load())
+        self.ticker.every_subtick(lambda _: vad.run())
+        self.ticker.start()
+        self._held.callback(self.ticker.stop)
+        return vad
+
+    def _current_flow(self) -> LoadedFlow:
+        if self._flow is None:
+            raise FlowError("no flow is loaded")
+        return self._flow
+
+    async def _meet_asterisk(self) -> None:
+        """Wait for Asterisk, see that it is fit, follow its events, and prove that it hears us."""
+        settings = self.settings
+        self.link = EventLink(
+            settings.ari_url,
+            settings.ari_user,
+            settings.ari_password.get_secret_value(),
+            settings.ari_app,
+            self.switchboard.on_event,
+        )
+        self._held.push_async_callback(self.link.close)
+        backoff = Backoff(0.2, 5.0)
+        while True:
+            try:
+                await self._introduce()
+            except AriUnreachable as error:
+                log.warning("ari.waiting", reason=str(error))
+                await asyncio.sleep(backoff.next())
+            else:
+                break
+        following = asyncio.create_task(self.link.run(), name="ari-link")
+        self._held.push_async_callback(_ended, following)
+        await self._prove_return_path()
+        log.info("controller.serving", app=settings.ari_app, http=self.http_port)
+
+    async def _introduce(self) -> None:
+        await self.client.connect()
+        info = await self.client.info()
+        by_socket = self.settings.media_transport == "audiosocket"
+        falls_back = self.settings.media_transport == "auto"
+        for warning in check(
+            info, "audiosocket" if by_socket else "rtp", "audiosocket" if falls_back else None
+        ):
+            log.warning("asterisk.warning", advice=warning)
+        self.asterisk_version = info.version
+        await self.link.connect_once()
+
+    async def _prove_return_path(self) -> None:
+        if self.settings.media_transport == "audiosocket":
+            return
+        result = await prove_return_path(self.services)
+        self.services.rtp_is_heard = result.ok
+        if result.ok:
+            log.info("media.self_test", heard_dbfs=result.heard_dbfs, round_trip_ms=result.round_trip_ms)
+        else:
+            log.error("media.self_test_failed", reason=result.reason)
+
+    # --- serving -------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """What the HTTP side tells."""
+        up = self.link.up if hasattr(self, "link") else False
+        flow = self._current_flow()
+        return Status(
+            active_calls=len(self.switchboard.calls),
+            dependencies={
+                "ari": Dependency(up, "connected" if up else "unreachable"),
+                "flows": Dependency(True, f"{flow.flow.flow} {flow.version}"),
+                "speech": Dependency(True, self.services.synthesizer.name),
+            },
+            draining=self.switchboard.draining,
+        )
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _flow_path(settings: Settings) -> Path:
+    path = settings.flows_dir / f"{settings.flow}.yaml"
+    if not path.is_file():
+        raise FlowError(f"there is no flow {path}; write the name of a file in FLOWS_DIR into FLOW")
+    return path
+
+
+async def _serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal ends at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    main_task = asyncio.current_task()
+    assert main_task is not None  # noqa: S101  # inside a task by definition
+
+    def on_signal() -> None:
+        if stop.is_set():
+            main_task.cancel()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    starting = asyncio.ensure_future(Controller(settings).__aenter__())
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        return
+    controller = await starting
+    try:
+        await stop.wait()
+        log.info("controller.draining", seconds=settings.drain_seconds, calls=len(controller.switchboard.calls))
+        await controller.drain(settings.drain_seconds)
+    finally:
+        await controller.__aexit__()
+        log.info("controller.stopped")
+
+
+def run(settings: Settings) -> None:
+    """Serve calls until told to stop. Raises our errors when it cannot begin."""
+    with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
+        uvloop.run(_serve(settings))
+
+
+__all__ = ["CallflowError", "Controller", "Engines", "embedded", "run"]

@@ -1,0 +1,402 @@
+"""From the agent to people and back: the shipped dialplan and queue on a real Asterisk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from asterisk.lab.instance import Lab
+from asterisk.lab.ports import free_port
+from asterisk.lab.sipp import Callers, SippResult, phone, place_calls
+from tests.asterisk.conftest import WAIT_S, Controller
+
+HANG_UP, AUDIO, ERROR = b"\x00\x00\x00", b"\x10", b"\xff\x00\x00"
+SILENCE = AUDIO + (320).to_bytes(2, "big") + bytes(320)
+SHORT = 'Шини: "зима" 205/55, (2 шт); ${EPOCH}'
+Conversation = Callable[["Socket"], Awaitable[None]]
+
+
+@dataclass
+class Socket:
+    """One AudioSocket connection that Asterisk made."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    call: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    async def frame(self) -> tuple[int, bytes]:
+        """The next frame: kind and payload."""
+        head = await self.reader.readexactly(3)
+        return head[0], await self.reader.readexactly(int.from_bytes(head[1:], "big"))
+
+    async def speak(self, seconds: float) -> None:
+        """Send silence at the pace of speech, as a synthesiser would send words."""
+        for _ in range(int(seconds * 50)):
+            self.writer.write(SILENCE)
+            await asyncio.sleep(0.02)
+
+    async def until_key(self) -> str:
+        """Read on until the other side presses a key."""
+        while True:
+            kind, payload = await self.frame()
+            if kind == 0x03:
+                return payload.decode()
+
+
+@dataclass
+class Ears:
+    """An AudioSocket server: what it does on each connection is `converse`'s; `calls` are the UUIDs it got."""
+
+    converse: Conversation
+    calls: list[uuid.UUID] = field(default_factory=list)
+    ended: list[uuid.UUID] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        socket = Socket(reader, writer)
+        kind, payload = await socket.frame()
+        assert kind == 0x01
+        socket.call = uuid.UUID(bytes=payload)
+        self.calls.append(socket.call)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await self.converse(socket)
+        self.ended.append(socket.call)
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def ears(port: int, converse: Conversation) -> AsyncIterator[Ears]:
+    """Listen for AudioSocket at a port for a while."""
+    heard = Ears(converse)
+    server = await asyncio.start_server(heard.serve, "127.0.0.1", port)
+    try:
+        yield heard
+    finally:
+        server.close()
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A lab with one operator's phone at `operator`, another at `colleague`, and a controller's ears at `ears`."""
+
+    lab: Lab
+    operator: int
+    colleague: int
+    ears: int
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[Exchange]:
+    one, two, ears_port = free_port(), free_port(), free_port()
+    with Lab(
+        operators={"201": one},
+        controller=f"127.0.0.1:{ears_port}",
+        queue_timeout_s=3,
+        queue_ring_s=2,
+        values={"summary-seconds": "2", "queue-places": "1"},
+    ) as lab:
+        yield Exchange(lab, one, two, ears_port)
+
+
+@contextlib.contextmanager
+def caller(lab: Lab, hold_s: float = 30) -> Iterator[Callers]:
+    """One caller who stays on the line until the block ends."""
+    calling = place_calls(lab.sip_port, hold_s=hold_s)
+    try:
+        yield calling
+    finally:
+        calling.end()
+
+
+async def end_of(calling: Callers) -> SippResult:
+    """Wait until the caller's call is over."""
+    return await asyncio.to_thread(calling.wait)
+
+
+def variables(**more: str) -> dict[str, str]:
+    """What a controller sets before it transfers."""
+    return {"__CALLFLOW_CALL_ID": "call-1", "__CALLFLOW_SHORT": SHORT, **more}
+
+
+def invites(messages: str) -> list[str]:
+    """The INVITEs among a phone's SIP messages."""
+    return [part for part in messages.split("UDP message ") if part.split("\n\n")[1].startswith("INVITE ")]
+
+
+# --- without a controller ---------------------------------------------------------------------------------
+
+
+async def test_without_a_controller_the_call_is_the_operators(exchange: Exchange) -> None:
+    with phone(exchange.operator, "answers", hold_s=0.5) as operator, caller(exchange.lab) as calling:
+        assert (await end_of(calling)).succeeded == 1
+    invite = invites(operator.messages())[0]
+    assert "+380501112233" in invite
+    assert "X-Callflow" not in invite
+
+
+async def test_without_a_controller_and_operators_the_call_ends_politely(exchange: Exchange) -> None:
+    with phone(exchange.operator, "declines"), caller(exchange.lab) as calling:
+        assert (await end_of(calling)).succeeded == 1
+
+
+async def test_the_emergency_switch_sends_calls_past_a_living_controller(exchange: Exchange) -> None:
+    async with Controller(exchange.lab) as controller:
+        exchange.lab.cli("dialplan set global CALLFLOW_ENABLED no")
+        try:
+            with phone(exchange.operator, "answers", hold_s=0.5) as operator, caller(exchange.lab) as calling:
+                assert (await end_of(calling)).succeeded == 1
+        finally:
+            exchange.lab.cli("dialplan set global CALLFLOW_ENABLED yes")
+        assert invites(operator.messages())
+        assert [event["type"] for event in controller.events if event["type"] == "StasisStart"] == []
+
+
+# --- answered ---------------------------------------------------------------------------------------------
+
+
+async def test_the_operator_sees_what_it_is_about(exchange: Exchange) -> None:
+    with phone(exchange.operator, "answers") as operator, caller(exchange.lab):
+        async with Controller(exchange.lab) as controller:
+            await controller.transfer(await controller.answer(), variables())
+            assert await controller.operator() == "201"
+    invite = invites(operator.messages())[0]
+    assert f"X-Callflow-Summary: {SHORT}" in invite
+    assert "X-Callflow-Call-Id: call-1" in invite
+    assert 'From: "Шини: \\"зима\\" 205/55, (2 шт); ${EPOCH}" <sip:+380501112233@' in invite
+
+
+async def test_a_line_break_makes_no_header(exchange: Exchange) -> None:
+    with phone(exchange.operator, "answers") as operator, caller(exchange.lab):
+        async with Controller(exchange.lab) as controller:
+            evil = variables(__CALLFLOW_SHORT="tyres\r\nX-Evil: yes", __CALLFLOW_CALL_ID="a\r\nX-Worse: b")
+            await controller.transfer(await controller.answer(), evil)
+            await controller.operator()
+    invite = invites(operator.messages())[0]
+    assert "\nX-Evil" not in invite
+    assert "\nX-Worse" not in invite
+    assert "X-Callflow-Call-Id: aX-Worseb" in invite.replace(":", "", 1) or "aX-Worseb" in invite
+
+
+async def test_the_operator_hears_the_summary_before_the_caller(exchange: Exchange) -> None:
+    summary = uuid.uuid4()
+
+    async def speaks(socket: Socket) -> None:
+        await socket.speak(0.5)
+        socket.writer.write(HANG_UP)
+
+    with phone(exchange.operator, "answers"), caller(exchange.lab):
+        async with Controller(exchange.lab) as controller, ears(exchange.ears, speaks) as heard:
+            await controller.transfer(
+                await controller.answer(), variables(__CALLFLOW_SUMMARY_ID=str(summary))
+            )
+            await controller.next("Dial", lambda event: event["dialstatus"] == "ANSWER")
+            assert await controller.operator() == "201"
+            assert heard.ended == [summary]
+
+
+async def test_a_controller_that_is_down_does_not_break_the_transfer(exchange: Exchange) -> None:
+    with phone(exchange.operator, "answers"), caller(exchange.lab):
+        async with Controller(exchange.lab) as controller:
+            no_ears = variables(__CALLFLOW_SUMMARY_ID=str(uuid.uuid4()))
+            await controller.transfer(await controller.answer(), no_ears)
+            assert await controller.operator() == "201"
+
+
+async def test_a_controller_that_hangs_does_not_keep_the_caller(exchange: Exchange) -> None:
+    async def hangs(socket: Socket) -> None:
+        await asyncio.sleep(WAIT_S * 2)
+
+    with phone(exchange.operator, "answers"), caller(exchange.lab):
+        async with Controller(exchange.lab) as controller, ears(exchange.ears, hangs) as heard:
+            await controller.transfer(
+                await controller.answer(), variables(__CALLFLOW_SUMMARY_ID=str(uuid.uuid4()))
+            )
+            assert await controller.operator() == "201"
+            assert len(heard.calls) == 1
+
+
+async def test_an_operator_who_hangs_up_in_the_summary_has_refused(exchange: Exchange) -> None:
+    async def speaks_long(socket: Socket) -> None:
+        await socket.speak(10)
+
+    with phone(exchange.operator, "answers", hold_s=0.3), caller(exchange.lab):
+        async with Controller(exchange.lab) as controller, ears(exchange.ears, speaks_long) as heard:
+            channel = await controller.answer()
+            await controller.transfer(channel, variables(__CALLFLOW_SUMMARY_ID=str(uuid.uuid4())))
+            assert await controller.returned() == (channel, ["call-1", "no_answer"])
+            assert len(heard.calls) >= 2  # asked again, as long as the caller waits
+
+
+async def test_the_call_is_over_when_the_operator_hangs_up(exchange: Exchange) -> None:
+    with phone(exchange.operator, "answers", hold_s=0.5), caller(exchange.lab) as calling:
+        async with Controller(exchange.lab) as controller:
+            await controller.transfer(await controller.answer(), variables())
+            await controller.operator()
+            await controller.next("ChannelDestroyed")
+            assert (await end_of(calling)).succeeded == 1
+
+
+# --- not answered -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("behaviour", ["declines", "rings_out"])
+async def test_a_caller_whom_nobody_takes_comes_back(exchange: Exchange, behaviour: str) -> None:
+    with phone(exchange.operator, behaviour), caller(exchange.lab):  # type: ignore[arg-type]
+        async with Controller(exchange.lab) as controller:
+            channel = await controller.answer()
+            await controller.transfer(channel, variables())
+            assert await controller.returned() == (channel, ["call-1", "no_answer"])
+
+
+async def test_a_queue_that_does_not_exist_has_failed(exchange: Exchange) -> None:
+    with caller(exchange.lab):
+        async with Controller(exchange.lab) as controller:
+            channel = await controller.answer()
+            await controller.transfer(channel, variables(CALLFLOW_QUEUE="no-such-queue"))
+            assert await controller.returned() == (channel, ["call-1", "failed"])
+
+
+async def test_a_full_queue_has_failed(exchange: Exchange) -> None:
+    with phone(exchange.operator, "rings_out"), caller(exchange.lab), caller(exchange.lab):
+        async with Controller(exchange.lab) as controller:
+            first, second = await controller.answer(), await controller.answer()
+            await controller.transfer(first, variables())
+            await controller.next("Dial")
+            await controller.transfer(second, variables(__CALLFLOW_CALL_ID="call-2"))
+            assert await controller.returned() == (second, ["call-2", "failed"])
+            assert await controller.returned() == (first, ["call-1", "no_answer"])
+
+
+async def test_nobody_at_work_has_failed(lab: Lab) -> None:
+    with caller(lab):
+        async with Controller(lab) as controller:
+            channel = await controller.answer()
+            await controller.transfer(channel, variables())
+            assert await controller.returned() == (channel, ["call-1", "failed"])
+
+
+async def test_a_returned_caller_may_be_transferred_again(exchange: Exchange) -> None:
+    with caller(exchange.lab):
+        async with Controller(exchange.lab) as controller:
+            channel = await controller.answer()
+            with phone(exchange.operator, "declines"):
+                await controller.transfer(channel, variables())
+                assert (await controller.returned())[0] == channel
+            with phone(exchange.operator, "answers"):
+                await controller.transfer(channel, variables())
+                assert await controller.operator() == "201"
+
+
+async def test_a_caller_who_hangs_up_in_the_queue_is_reported(exchange: Exchange) -> None:
+    with phone(exchange.operator, "rings_out") as operator, caller(exchange.lab, hold_s=1) as calling:
+        async with Controller(exchange.lab) as controller:
+            channel = await controller.answer()
+            await controller.transfer(channel, variables())
+            await controller.next("ChannelHangupRequest", lambda event: event["channel"]["id"] == channel)
+            await controller.next("ChannelDestroyed", lambda event: event["channel"]["id"] == channel)
+            assert (await end_of(calling)).succeeded == 1
+        assert "CANCEL sip:" in operator.messages()
+
+
+async def test_a_controller_that_died_meanwhile_gets_nobody_back_and_the_call_ends(
+    exchange: Exchange,
+) -> None:
+    with phone(exchange.operator, "declines") as operator, caller(exchange.lab) as calling:
+        async with Controller(exchange.lab) as controller:
+            await controller.transfer(await controller.answer(), variables())
+        assert (await end_of(calling)).succeeded == 1
+    assert len(invites(operator.messages())) >= 2
+
+
+# --- AudioSocket without ARI ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bare() -> Iterator[Exchange]:
+    """An Asterisk whose calls go to the controller by AudioSocket alone."""
+    port, ears_port = free_port(), free_port()
+    presses = (
+        "[presses]\nexten => s,1,Answer()\n same => n,Wait(0.3)\n same => n,SendDTMF(5#*)\n same => n,Wait(9)"
+    )
+    with Lab(
+        operators={"201": port},
+        controller=f"127.0.0.1:{ears_port}",
+        queue_timeout_s=3,
+        values={"trunk-context": "callflow-audiosocket"},
+        extra={"extensions.conf": presses},
+    ) as lab:
+        yield Exchange(lab, port, port, ears_port)
+
+
+class Dialogue:
+    """Ends the first connection by `first`, and what the dialplan asks afterwards by `second`."""
+
+    def __init__(self, first: bytes, second: bytes) -> None:
+        self.last_words = [first, second]
+
+    async def __call__(self, socket: Socket) -> None:
+        await socket.speak(0.2)
+        socket.writer.write(self.last_words.pop(0))
+        await socket.writer.drain()
+
+
+@pytest.mark.parametrize("end", [HANG_UP, b""], ids=["hang-up", "closed"])
+@pytest.mark.parametrize("then", [HANG_UP, b""], ids=["hang-up", "closed"])
+async def test_a_controller_by_audiosocket_ends_the_call(bare: Exchange, end: bytes, then: bytes) -> None:
+    with phone(bare.operator, "answers") as operator:
+        async with ears(bare.ears, Dialogue(end, then)) as heard:
+            with caller(bare.lab) as calling:
+                assert (await end_of(calling)).succeeded == 1
+        assert len(heard.calls) == 2
+        assert len(set(heard.calls)) == 1
+    assert invites(operator.messages()) == []
+
+
+@pytest.mark.parametrize("end", [HANG_UP, b"", ERROR], ids=["hang-up", "closed", "error"])
+async def test_a_controller_by_audiosocket_sends_the_call_on(bare: Exchange, end: bytes) -> None:
+    with phone(bare.operator, "answers", hold_s=0.3) as operator:
+        async with ears(bare.ears, Dialogue(end, ERROR)):
+            with caller(bare.lab) as calling:
+                assert (await end_of(calling)).succeeded == 1
+    assert len(invites(operator.messages())) == 1
+
+
+async def test_a_controller_that_dies_on_audiosocket_drops_nobody(bare: Exchange) -> None:
+    with phone(bare.operator, "answers", hold_s=0.3) as operator:
+        died = asyncio.Event()
+
+        async def dies(socket: Socket) -> None:
+            server.close()
+            socket.writer.transport.abort()
+            died.set()
+
+        server = await asyncio.start_server(Ears(dies).serve, "127.0.0.1", bare.ears)
+        with caller(bare.lab) as calling:
+            assert (await end_of(calling)).succeeded == 1
+        assert died.is_set()
+    assert len(invites(operator.messages())) == 1
+
+
+async def test_without_ears_at_all_the_call_is_the_operators(bare: Exchange) -> None:
+    with phone(bare.operator, "answers", hold_s=0.3) as operator, caller(bare.lab) as calling:
+        assert (await end_of(calling)).succeeded == 1
+    assert len(invites(operator.messages())) == 1
+
+
+async def test_speech_and_keys_come_by_audiosocket(bare: Exchange) -> None:
+    got: asyncio.Queue[str] = asyncio.Queue()
+
+    async def listens(socket: Socket) -> None:
+        for _ in range(3):
+            got.put_nowait(await socket.until_key())
+        socket.writer.write(HANG_UP)
+
+    async with ears(bare.ears, listens), asyncio.timeout(WAIT_S):
+        await asyncio.to_thread(
+            bare.lab.cli, "channel originate Local/100@callflow-audiosocket extension s@presses"
+        )
+        assert [await got.get() for _ in range(3)] == ["5", "#", "*"]
