@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvloop
@@ -21,6 +22,7 @@ from ari_app.client import AioariClient
 from ari_app.fitness import check
 from ari_app.link import Backoff, EventLink
 from ari_app.metrics import Metrics
+from ari_app.readiness import Probe, Readiness
 from ari_app.selftest import prove_return_path
 from ari_app.services import Observer, Services
 from ari_app.settings import Settings
@@ -43,11 +45,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Engines:
-    """What hears, thinks and speaks."""
+    """What hears, thinks and speaks; `probes` ask what they depend on, by the names of `/health/ready`."""
 
     recognizer: Recognizer
     agent: Agent
     synthesizer: Synthesizer
+    probes: Mapping[str, Probe] = field(default_factory=dict)
 
 
 def embedded(settings: Settings) -> Engines:
@@ -55,18 +58,13 @@ def embedded(settings: Settings) -> Engines:
     from media.stt.pocketsphinx import PocketsphinxRecognizer  # optional: installed by callflow[embedded]
     from media.tts.espeak import EspeakSynthesizer
 
-    tools = Registry(())
-    if settings.store_api_url:
-        tools = tyre_tools(
-            StoreClient(
-                settings.store_api_url,
-                settings.store_api_key.get_secret_value(),
-                settings.store_api_timeout,
-            )
-        )
-    return Engines(
-        PocketsphinxRecognizer(workers=settings.stt_workers), LocalAgent(tools), EspeakSynthesizer()
-    )
+    recognizer = PocketsphinxRecognizer(workers=settings.stt_workers)
+    if not settings.store_api_url:
+        return Engines(recognizer, LocalAgent(Registry(())), EspeakSynthesizer())
+    key = settings.store_api_key.get_secret_value()
+    shop = StoreClient(settings.store_api_url, key, settings.store_api_timeout)
+    agent = LocalAgent(tyre_tools(shop))
+    return Engines(recognizer, agent, EspeakSynthesizer(), {"store_api": shop.health})
 
 
 class Controller:
@@ -139,6 +137,8 @@ class Controller:
             flow=self._current_flow,
             observers=self._observers,
         )
+        self.readiness = Readiness({"storage": lambda: store.recent(1), **engines.probes})
+        self._keep(self.readiness.run(), "readiness")
         self.switchboard = Switchboard(self.services)
         audiosocket.on_call = self.switchboard.on_audiosocket
         self.http_port = await self._held.enter_async_context(
@@ -152,6 +152,10 @@ class Controller:
         self.ticker.start()
         self._held.callback(self.ticker.stop)
         return vad
+
+    def _keep(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run a task for as long as we serve."""
+        self._held.push_async_callback(_ended, asyncio.create_task(work, name=name))
 
     def _current_flow(self) -> LoadedFlow:
         if self._flow is None:
@@ -178,8 +182,7 @@ class Controller:
                 await asyncio.sleep(backoff.next())
             else:
                 break
-        following = asyncio.create_task(self.link.run(), name="ari-link")
-        self._held.push_async_callback(_ended, following)
+        self._keep(self.link.run(), "ari-link")
         await self._prove_return_path()
         log.info("controller.serving", app=settings.ari_app, http=self.http_port)
 
@@ -217,6 +220,7 @@ class Controller:
                 "ari": Dependency(up, "connected" if up else "unreachable"),
                 "flows": Dependency(True, f"{flow.flow.flow} {flow.version}"),
                 "speech": Dependency(True, self.services.synthesizer.name),
+                **self.readiness.dependencies,
             },
             draining=self.switchboard.draining,
         )
@@ -258,7 +262,9 @@ async def _serve(settings: Settings) -> None:
     controller = await starting
     try:
         await stop.wait()
-        log.info("controller.draining", seconds=settings.drain_seconds, calls=len(controller.switchboard.calls))
+        log.info(
+            "controller.draining", seconds=settings.drain_seconds, calls=len(controller.switchboard.calls)
+        )
         await controller.drain(settings.drain_seconds)
     finally:
         await controller.__aexit__()

@@ -1,7 +1,7 @@
-"""Whether Asterisk hears us by RTP: a tone is sent into one ExternalMedia channel and listened for at another.
+"""Whether Asterisk hears us by RTP: a tone goes into one ExternalMedia channel and should leave by another.
 
-Asterisk drops audio of a payload type that it does not take, and a firewall drops it too, both without a word:
-callers hear silence and no log says why. So it is tried at start-up, with nobody on the line, in about 0.3 s.
+Asterisk drops audio of a payload type that it does not take, and a firewall drops it too, both without a
+word: callers hear silence and no log says why. So it is tried at start-up, with nobody on the line.
 The channels' ids begin with `ari_app.ids.SELF_TEST`, so their `StasisStart` is no call's.
 """
 
@@ -40,8 +40,8 @@ PATIENCE_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """The outcome. `heard_dbfs` is the level that came back (-100: none), `round_trip_ms` the time from the tone's
-    first packet to its return. `reason` is empty when `ok`, else one sentence with the next step."""
+    """The outcome. `heard_dbfs` is the level that came back (-100: none), `round_trip_ms` the time from the
+    tone's first packet to its return. `reason` is empty when `ok`, else a sentence with the next step."""
 
     ok: bool
     heard_dbfs: float = NOTHING_DBFS
@@ -50,7 +50,7 @@ class SelfTest:
 
 
 async def prove_return_path(services: Services) -> SelfTest:
-    """Try it with the parts that calls use. Events must flow already. Raises nothing of Asterisk's or the net's."""
+    """Try it with the parts that calls use, once events flow. A failure of any kind is an outcome."""
     settings = services.settings
     probe = Probe(
         services.ari, services.arrivals, settings.ari_app, services.rtp_ports, settings.rtp_advertise or None
@@ -108,7 +108,7 @@ class Ear:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._began_s = 0.0
+        self._began_s: float | None = None
         self._heard_s: float | None = None
         self._frames: list[bytes] = []
 
@@ -123,7 +123,7 @@ class Ear:
 
     def hear(self, frame: bytes, real: bool) -> None:
         """Take a frame of 20 ms; keep it from the first one on that is loud enough."""
-        if not real or not self._began_s or (not self._frames and level_dbfs(frame) < QUIETEST_DBFS):
+        if not real or self._began_s is None or (not self._frames and level_dbfs(frame) < QUIETEST_DBFS):
             return
         if self._heard_s is None:
             self._heard_s = self._clock()
@@ -131,19 +131,19 @@ class Ear:
 
     def judge(self, address: str) -> SelfTest:
         """Whether it was our tone; `address` is where Asterisk sees us."""
-        if self._heard_s is None:
+        if self._heard_s is None or self._began_s is None:
             return SelfTest(
                 False,
-                reason=f"nothing of what we send by RTP comes back: see that UDP passes both ways between Asterisk "
-                f"and {address} (firewall, NAT, RTP_ADVERTISE)",
+                reason="nothing of what we send by RTP comes back: see that UDP passes both ways between "
+                f"Asterisk and {address} (firewall, NAT, RTP_ADVERTISE)",
             )
         pcm = b"".join(self._frames[SKIPPED_FRAMES:])
         heard_dbfs, hertz = round(level_dbfs(pcm), 1), pitch_hz(pcm)
         round_trip_ms = round((self._heard_s - self._began_s) * 1000, 1)
         if heard_dbfs < QUIETEST_DBFS or abs(hertz - TONE_HZ) > TONE_HZ / 20:
             reason = (
-                f"a tone of {TONE_HZ} Hz came back by RTP as {hertz:.0f} Hz at {heard_dbfs:.0f} dBFS: Asterisk takes "
-                "our audio for another format, or half of it is lost on the way"
+                f"a tone of {TONE_HZ} Hz came back by RTP as {hertz:.0f} Hz at {heard_dbfs:.0f} dBFS: "
+                "Asterisk takes our audio for another format, or much of it is lost on the way"
             )
             return SelfTest(False, heard_dbfs, round_trip_ms, reason)
         return SelfTest(True, heard_dbfs, round_trip_ms)

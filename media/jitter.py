@@ -65,11 +65,7 @@ class JitterBuffer:
         self._hole_at = 0.0  # since when the packet `_next` is missed
         self._last = SILENCE  # the last real frame, to conceal with
         self._packet_bytes = FRAME_BYTES
-        self._rival: tuple[int, int, int] = (
-            0,
-            0,
-            0,
-        )  # a foreign stream: SSRC, next sequence, packets in a row
+        self._rival = (0, 0, 0)  # a foreign stream: its SSRC, its next sequence, packets in a row
         self._jump: int | None = None  # the sequence that would confirm a new numbering
 
     def put(self, ssrc: int, sequence: int, pcm: bytes, now: float) -> None:

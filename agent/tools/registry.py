@@ -77,6 +77,8 @@ class Registry:
 
     @property
     def _is_old(self) -> bool:
+        if self._learn is None:
+            return False
         return self._learned_at is None or self._clock() - self._learned_at >= WORDS_LAST_S
 
     async def close(self) -> None:

@@ -11,9 +11,11 @@ operator.messages()         # every SIP message it sent and got
 from __future__ import annotations
 
 import csv
+import re
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +29,9 @@ CALLER = "+380501112233"
 SIP_GIVES_UP_S = 40.0
 """32 s is how long a SIP request is repeated that nobody answers (RFC 3261, timers B and F)."""
 SCENARIOS = Path(__file__).resolve().parent
+
+_TRACED = re.compile(r"^-{20,}.*\n(?:UDP|TCP) message .*\n", re.MULTILINE)
+"""What sipp writes above each message."""
 
 Behaviour = Literal["answers", "declines", "rings_out"]
 
@@ -66,17 +71,18 @@ class Callers:
         self.directory.cleanup()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Phone:
-    """A running operator's phone at 127.0.0.1:`port`."""
+    """An operator's phone at 127.0.0.1:`port`; its messages stay readable when it is off."""
 
     port: int
-    directory: Path
+    trace: Path
+    last_trace: str = ""
 
-    def messages(self) -> str:
-        """Every SIP message so far, sent and received, as text."""
-        trace = self.directory / "messages.log"
-        return trace.read_text(errors="replace") if trace.exists() else ""
+    def messages(self) -> list[str]:
+        """Every SIP message so far, sent and received, in order."""
+        text = self.trace.read_text(errors="replace") if self.trace.exists() else self.last_trace
+        return [message.strip() for message in _TRACED.split(text)[1:]]
 
 
 def place_calls(
@@ -120,11 +126,23 @@ def phone(
         fills = {"BEHAVIOUR": behaviour, "RING_MS": _ms(ring_s), "HOLD_MS": _ms(hold_s)}
         scenario = _scenario(place, "uas.xml", fills | {"SPEAK": _speak(place, speech)})
         process = _run(place, scenario, ["-p", str(port), "-trace_msg", "-message_file", "messages.log"])
+        running = Phone(port, place / "messages.log")
         try:
-            yield Phone(port, place)
+            _wait_until_bound(port, process)
+            yield running
         finally:
             process.kill()
             process.wait()
+            running.last_trace = running.trace.read_text(errors="replace") if running.trace.exists() else ""
+
+
+def _wait_until_bound(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the kernel lists the UDP port: from then on no INVITE is lost."""
+    deadline = time.monotonic() + 5
+    while f":{port:04X} " not in Path("/proc/net/udp").read_text():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise LabError(f"sipp does not listen at port {port}; it ended with {process.poll()}")
+        time.sleep(0.01)
 
 
 def _ms(seconds: float) -> str:

@@ -47,6 +47,10 @@ class Controller:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Disconnect: from now on Asterisk has no such application. Safe to call twice."""
         await self._link.close()
         await self._reader
         await self._session.close()

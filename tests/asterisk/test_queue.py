@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import pytest
 
 from asterisk.lab.instance import Lab
 from asterisk.lab.ports import free_port
-from asterisk.lab.sipp import Callers, SippResult, phone, place_calls
+from asterisk.lab.sipp import Behaviour, Callers, Phone, SippResult, phone, place_calls
 from tests.asterisk.conftest import WAIT_S, Controller
 
 HANG_UP, AUDIO, ERROR = b"\x00\x00\x00", b"\x10", b"\xff\x00\x00"
@@ -38,6 +39,7 @@ class Socket:
         """Send silence at the pace of speech, as a synthesiser would send words."""
         for _ in range(int(seconds * 50)):
             self.writer.write(SILENCE)
+            await self.writer.drain()
             await asyncio.sleep(0.02)
 
     async def until_key(self) -> str:
@@ -50,21 +52,21 @@ class Socket:
 
 @dataclass
 class Ears:
-    """An AudioSocket server: what it does on each connection is `converse`'s; `calls` are the UUIDs it got."""
+    """An AudioSocket server that has one way to converse; `calls` are the UUIDs it got."""
 
     converse: Conversation
     calls: list[uuid.UUID] = field(default_factory=list)
     ended: list[uuid.UUID] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        socket = Socket(reader, writer)
-        kind, payload = await socket.frame()
+        line = Socket(reader, writer)
+        kind, payload = await line.frame()
         assert kind == 0x01
-        socket.call = uuid.UUID(bytes=payload)
-        self.calls.append(socket.call)
+        line.call = uuid.UUID(bytes=payload)
+        self.calls.append(line.call)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            await self.converse(socket)
-        self.ended.append(socket.call)
+            await self.converse(line)
+        self.ended.append(line.call)
         writer.close()
 
 
@@ -81,34 +83,34 @@ async def ears(port: int, converse: Conversation) -> AsyncIterator[Ears]:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A lab with one operator's phone at `operator`, another at `colleague`, and a controller's ears at `ears`."""
+    """A lab, the port of its operator's phone and the port of its controller's ears."""
 
     lab: Lab
     operator: int
-    colleague: int
     ears: int
 
 
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[Exchange]:
-    one, two, ears_port = free_port(), free_port(), free_port()
+    port, ears_port = free_port(), free_port(socket.SOCK_STREAM)
     with Lab(
-        operators={"201": one},
+        operators={"201": port},
         controller=f"127.0.0.1:{ears_port}",
         queue_timeout_s=3,
         queue_ring_s=2,
         values={"summary-seconds": "2", "queue-places": "1"},
     ) as lab:
-        yield Exchange(lab, one, two, ears_port)
+        yield Exchange(lab, port, ears_port)
 
 
 @contextlib.contextmanager
 def caller(lab: Lab, hold_s: float = 30) -> Iterator[Callers]:
-    """One caller who stays on the line until the block ends."""
+    """One caller who stays on the line until the block ends; then nobody is on any line."""
     calling = place_calls(lab.sip_port, hold_s=hold_s)
     try:
         yield calling
     finally:
+        lab.cli("channel request hangup all")
         calling.end()
 
 
@@ -122,9 +124,9 @@ def variables(**more: str) -> dict[str, str]:
     return {"__CALLFLOW_CALL_ID": "call-1", "__CALLFLOW_SHORT": SHORT, **more}
 
 
-def invites(messages: str) -> list[str]:
-    """The INVITEs among a phone's SIP messages."""
-    return [part for part in messages.split("UDP message ") if part.split("\n\n")[1].startswith("INVITE ")]
+def invites(operator: Phone) -> list[str]:
+    """The INVITEs a phone got."""
+    return [message for message in operator.messages() if message.startswith("INVITE ")]
 
 
 # --- without a controller ---------------------------------------------------------------------------------
@@ -133,7 +135,7 @@ def invites(messages: str) -> list[str]:
 async def test_without_a_controller_the_call_is_the_operators(exchange: Exchange) -> None:
     with phone(exchange.operator, "answers", hold_s=0.5) as operator, caller(exchange.lab) as calling:
         assert (await end_of(calling)).succeeded == 1
-    invite = invites(operator.messages())[0]
+    invite = invites(operator)[0]
     assert "+380501112233" in invite
     assert "X-Callflow" not in invite
 
@@ -151,7 +153,7 @@ async def test_the_emergency_switch_sends_calls_past_a_living_controller(exchang
                 assert (await end_of(calling)).succeeded == 1
         finally:
             exchange.lab.cli("dialplan set global CALLFLOW_ENABLED yes")
-        assert invites(operator.messages())
+        assert invites(operator)
         assert [event["type"] for event in controller.events if event["type"] == "StasisStart"] == []
 
 
@@ -159,37 +161,37 @@ async def test_the_emergency_switch_sends_calls_past_a_living_controller(exchang
 
 
 async def test_the_operator_sees_what_it_is_about(exchange: Exchange) -> None:
-    with phone(exchange.operator, "answers") as operator, caller(exchange.lab):
-        async with Controller(exchange.lab) as controller:
+    async with Controller(exchange.lab) as controller:
+        with phone(exchange.operator, "answers") as operator, caller(exchange.lab):
             await controller.transfer(await controller.answer(), variables())
             assert await controller.operator() == "201"
-    invite = invites(operator.messages())[0]
+    invite = invites(operator)[0]
     assert f"X-Callflow-Summary: {SHORT}" in invite
     assert "X-Callflow-Call-Id: call-1" in invite
     assert 'From: "Шини: \\"зима\\" 205/55, (2 шт); ${EPOCH}" <sip:+380501112233@' in invite
 
 
 async def test_a_line_break_makes_no_header(exchange: Exchange) -> None:
-    with phone(exchange.operator, "answers") as operator, caller(exchange.lab):
-        async with Controller(exchange.lab) as controller:
+    async with Controller(exchange.lab) as controller:
+        with phone(exchange.operator, "answers") as operator, caller(exchange.lab):
             evil = variables(__CALLFLOW_SHORT="tyres\r\nX-Evil: yes", __CALLFLOW_CALL_ID="a\r\nX-Worse: b")
             await controller.transfer(await controller.answer(), evil)
             await controller.operator()
-    invite = invites(operator.messages())[0]
+    invite = invites(operator)[0]
     assert "\nX-Evil" not in invite
     assert "\nX-Worse" not in invite
-    assert "X-Callflow-Call-Id: aX-Worseb" in invite.replace(":", "", 1) or "aX-Worseb" in invite
+    assert "X-Callflow-Call-Id: aX-Worseb" in invite
 
 
 async def test_the_operator_hears_the_summary_before_the_caller(exchange: Exchange) -> None:
     summary = uuid.uuid4()
 
-    async def speaks(socket: Socket) -> None:
-        await socket.speak(0.5)
-        socket.writer.write(HANG_UP)
+    async def speaks(line: Socket) -> None:
+        await line.speak(0.5)
+        line.writer.write(HANG_UP)
 
-    with phone(exchange.operator, "answers"), caller(exchange.lab):
-        async with Controller(exchange.lab) as controller, ears(exchange.ears, speaks) as heard:
+    async with Controller(exchange.lab) as controller, ears(exchange.ears, speaks) as heard:
+        with phone(exchange.operator, "answers"), caller(exchange.lab):
             await controller.transfer(
                 await controller.answer(), variables(__CALLFLOW_SUMMARY_ID=str(summary))
             )
@@ -199,19 +201,20 @@ async def test_the_operator_hears_the_summary_before_the_caller(exchange: Exchan
 
 
 async def test_a_controller_that_is_down_does_not_break_the_transfer(exchange: Exchange) -> None:
-    with phone(exchange.operator, "answers"), caller(exchange.lab):
-        async with Controller(exchange.lab) as controller:
+    async with Controller(exchange.lab) as controller:
+        with phone(exchange.operator, "answers"), caller(exchange.lab):
             no_ears = variables(__CALLFLOW_SUMMARY_ID=str(uuid.uuid4()))
             await controller.transfer(await controller.answer(), no_ears)
             assert await controller.operator() == "201"
 
 
 async def test_a_controller_that_hangs_does_not_keep_the_caller(exchange: Exchange) -> None:
-    async def hangs(socket: Socket) -> None:
-        await asyncio.sleep(WAIT_S * 2)
+    async def hangs(line: Socket) -> None:
+        while await line.reader.read(4096):
+            pass  # says nothing, and closes only when Asterisk does
 
-    with phone(exchange.operator, "answers"), caller(exchange.lab):
-        async with Controller(exchange.lab) as controller, ears(exchange.ears, hangs) as heard:
+    async with Controller(exchange.lab) as controller, ears(exchange.ears, hangs) as heard:
+        with phone(exchange.operator, "answers"), caller(exchange.lab):
             await controller.transfer(
                 await controller.answer(), variables(__CALLFLOW_SUMMARY_ID=str(uuid.uuid4()))
             )
@@ -220,11 +223,11 @@ async def test_a_controller_that_hangs_does_not_keep_the_caller(exchange: Exchan
 
 
 async def test_an_operator_who_hangs_up_in_the_summary_has_refused(exchange: Exchange) -> None:
-    async def speaks_long(socket: Socket) -> None:
-        await socket.speak(10)
+    async def speaks_long(line: Socket) -> None:
+        await line.speak(10)
 
-    with phone(exchange.operator, "answers", hold_s=0.3), caller(exchange.lab):
-        async with Controller(exchange.lab) as controller, ears(exchange.ears, speaks_long) as heard:
+    async with Controller(exchange.lab) as controller, ears(exchange.ears, speaks_long) as heard:
+        with phone(exchange.operator, "answers", hold_s=0.3), caller(exchange.lab):
             channel = await controller.answer()
             await controller.transfer(channel, variables(__CALLFLOW_SUMMARY_ID=str(uuid.uuid4())))
             assert await controller.returned() == (channel, ["call-1", "no_answer"])
@@ -232,8 +235,8 @@ async def test_an_operator_who_hangs_up_in_the_summary_has_refused(exchange: Exc
 
 
 async def test_the_call_is_over_when_the_operator_hangs_up(exchange: Exchange) -> None:
-    with phone(exchange.operator, "answers", hold_s=0.5), caller(exchange.lab) as calling:
-        async with Controller(exchange.lab) as controller:
+    async with Controller(exchange.lab) as controller:
+        with phone(exchange.operator, "answers", hold_s=0.5), caller(exchange.lab) as calling:
             await controller.transfer(await controller.answer(), variables())
             await controller.operator()
             await controller.next("ChannelDestroyed")
@@ -244,25 +247,25 @@ async def test_the_call_is_over_when_the_operator_hangs_up(exchange: Exchange) -
 
 
 @pytest.mark.parametrize("behaviour", ["declines", "rings_out"])
-async def test_a_caller_whom_nobody_takes_comes_back(exchange: Exchange, behaviour: str) -> None:
-    with phone(exchange.operator, behaviour), caller(exchange.lab):  # type: ignore[arg-type]
-        async with Controller(exchange.lab) as controller:
+async def test_a_caller_whom_nobody_takes_comes_back(exchange: Exchange, behaviour: Behaviour) -> None:
+    async with Controller(exchange.lab) as controller:
+        with phone(exchange.operator, behaviour), caller(exchange.lab):
             channel = await controller.answer()
             await controller.transfer(channel, variables())
             assert await controller.returned() == (channel, ["call-1", "no_answer"])
 
 
 async def test_a_queue_that_does_not_exist_has_failed(exchange: Exchange) -> None:
-    with caller(exchange.lab):
-        async with Controller(exchange.lab) as controller:
+    async with Controller(exchange.lab) as controller:
+        with caller(exchange.lab):
             channel = await controller.answer()
             await controller.transfer(channel, variables(CALLFLOW_QUEUE="no-such-queue"))
             assert await controller.returned() == (channel, ["call-1", "failed"])
 
 
 async def test_a_full_queue_has_failed(exchange: Exchange) -> None:
-    with phone(exchange.operator, "rings_out"), caller(exchange.lab), caller(exchange.lab):
-        async with Controller(exchange.lab) as controller:
+    async with Controller(exchange.lab) as controller:
+        with phone(exchange.operator, "rings_out"), caller(exchange.lab), caller(exchange.lab):
             first, second = await controller.answer(), await controller.answer()
             await controller.transfer(first, variables())
             await controller.next("Dial")
@@ -272,16 +275,16 @@ async def test_a_full_queue_has_failed(exchange: Exchange) -> None:
 
 
 async def test_nobody_at_work_has_failed(lab: Lab) -> None:
-    with caller(lab):
-        async with Controller(lab) as controller:
+    async with Controller(lab) as controller:
+        with caller(lab):
             channel = await controller.answer()
             await controller.transfer(channel, variables())
             assert await controller.returned() == (channel, ["call-1", "failed"])
 
 
 async def test_a_returned_caller_may_be_transferred_again(exchange: Exchange) -> None:
-    with caller(exchange.lab):
-        async with Controller(exchange.lab) as controller:
+    async with Controller(exchange.lab) as controller:
+        with caller(exchange.lab):
             channel = await controller.answer()
             with phone(exchange.operator, "declines"):
                 await controller.transfer(channel, variables())
@@ -292,24 +295,25 @@ async def test_a_returned_caller_may_be_transferred_again(exchange: Exchange) ->
 
 
 async def test_a_caller_who_hangs_up_in_the_queue_is_reported(exchange: Exchange) -> None:
-    with phone(exchange.operator, "rings_out") as operator, caller(exchange.lab, hold_s=1) as calling:
-        async with Controller(exchange.lab) as controller:
+    async with Controller(exchange.lab) as controller:
+        with phone(exchange.operator, "rings_out") as operator, caller(exchange.lab, hold_s=1) as calling:
             channel = await controller.answer()
             await controller.transfer(channel, variables())
             await controller.next("ChannelHangupRequest", lambda event: event["channel"]["id"] == channel)
             await controller.next("ChannelDestroyed", lambda event: event["channel"]["id"] == channel)
             assert (await end_of(calling)).succeeded == 1
-        assert "CANCEL sip:" in operator.messages()
+        assert any(message.startswith("CANCEL sip:") for message in operator.messages())
 
 
 async def test_a_controller_that_died_meanwhile_gets_nobody_back_and_the_call_ends(
     exchange: Exchange,
 ) -> None:
-    with phone(exchange.operator, "declines") as operator, caller(exchange.lab) as calling:
-        async with Controller(exchange.lab) as controller:
+    async with Controller(exchange.lab) as controller:
+        with phone(exchange.operator, "declines") as operator, caller(exchange.lab) as calling:
             await controller.transfer(await controller.answer(), variables())
-        assert (await end_of(calling)).succeeded == 1
-    assert len(invites(operator.messages())) >= 2
+            await controller.leave()
+            assert (await end_of(calling)).succeeded == 1
+    assert len(invites(operator)) >= 2
 
 
 # --- AudioSocket without ARI ------------------------------------------------------------------------------
@@ -318,7 +322,7 @@ async def test_a_controller_that_died_meanwhile_gets_nobody_back_and_the_call_en
 @pytest.fixture(scope="module")
 def bare() -> Iterator[Exchange]:
     """An Asterisk whose calls go to the controller by AudioSocket alone."""
-    port, ears_port = free_port(), free_port()
+    port, ears_port = free_port(), free_port(socket.SOCK_STREAM)
     presses = (
         "[presses]\nexten => s,1,Answer()\n same => n,Wait(0.3)\n same => n,SendDTMF(5#*)\n same => n,Wait(9)"
     )
@@ -329,7 +333,7 @@ def bare() -> Iterator[Exchange]:
         values={"trunk-context": "callflow-audiosocket"},
         extra={"extensions.conf": presses},
     ) as lab:
-        yield Exchange(lab, port, port, ears_port)
+        yield Exchange(lab, port, ears_port)
 
 
 class Dialogue:
@@ -338,10 +342,10 @@ class Dialogue:
     def __init__(self, first: bytes, second: bytes) -> None:
         self.last_words = [first, second]
 
-    async def __call__(self, socket: Socket) -> None:
-        await socket.speak(0.2)
-        socket.writer.write(self.last_words.pop(0))
-        await socket.writer.drain()
+    async def __call__(self, line: Socket) -> None:
+        await line.speak(0.2)
+        line.writer.write(self.last_words.pop(0))
+        await line.writer.drain()
 
 
 @pytest.mark.parametrize("end", [HANG_UP, b""], ids=["hang-up", "closed"])
@@ -353,7 +357,7 @@ async def test_a_controller_by_audiosocket_ends_the_call(bare: Exchange, end: by
                 assert (await end_of(calling)).succeeded == 1
         assert len(heard.calls) == 2
         assert len(set(heard.calls)) == 1
-    assert invites(operator.messages()) == []
+    assert invites(operator) == []
 
 
 @pytest.mark.parametrize("end", [HANG_UP, b"", ERROR], ids=["hang-up", "closed", "error"])
@@ -362,38 +366,38 @@ async def test_a_controller_by_audiosocket_sends_the_call_on(bare: Exchange, end
         async with ears(bare.ears, Dialogue(end, ERROR)):
             with caller(bare.lab) as calling:
                 assert (await end_of(calling)).succeeded == 1
-    assert len(invites(operator.messages())) == 1
+    assert len(invites(operator)) == 1
 
 
 async def test_a_controller_that_dies_on_audiosocket_drops_nobody(bare: Exchange) -> None:
     with phone(bare.operator, "answers", hold_s=0.3) as operator:
         died = asyncio.Event()
 
-        async def dies(socket: Socket) -> None:
+        async def dies(line: Socket) -> None:
             server.close()
-            socket.writer.transport.abort()
+            line.writer.transport.abort()
             died.set()
 
         server = await asyncio.start_server(Ears(dies).serve, "127.0.0.1", bare.ears)
         with caller(bare.lab) as calling:
             assert (await end_of(calling)).succeeded == 1
         assert died.is_set()
-    assert len(invites(operator.messages())) == 1
+    assert len(invites(operator)) == 1
 
 
 async def test_without_ears_at_all_the_call_is_the_operators(bare: Exchange) -> None:
     with phone(bare.operator, "answers", hold_s=0.3) as operator, caller(bare.lab) as calling:
         assert (await end_of(calling)).succeeded == 1
-    assert len(invites(operator.messages())) == 1
+    assert len(invites(operator)) == 1
 
 
 async def test_speech_and_keys_come_by_audiosocket(bare: Exchange) -> None:
     got: asyncio.Queue[str] = asyncio.Queue()
 
-    async def listens(socket: Socket) -> None:
+    async def listens(line: Socket) -> None:
         for _ in range(3):
-            got.put_nowait(await socket.until_key())
-        socket.writer.write(HANG_UP)
+            got.put_nowait(await line.until_key())
+        line.writer.write(HANG_UP)
 
     async with ears(bare.ears, listens), asyncio.timeout(WAIT_S):
         await asyncio.to_thread(

@@ -302,7 +302,10 @@ async def test_another_flow_without_tools(registry: Registry) -> None:
 async def test_another_flow_that_only_collects(registry: Registry) -> None:
     step = AgentStep(
         agent="Ask.",
-        collect={"wish": "interested, not interested or call later", "comment": "anything else we should know"},
+        collect={
+            "wish": "interested, not interested or call later",
+            "comment": "anything else we should know",
+        },
         outcomes={"interested": "wants tyres", "not_interested": "wants none", "call_later": "not now"},
     )
     caller = Caller(LocalAgent(registry), _one_step(step), step="ask")

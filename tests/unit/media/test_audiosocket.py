@@ -32,7 +32,7 @@ def read(*pieces: bytes) -> tuple[list[Frame], bool]:
     try:
         for piece in pieces:
             for frame in parser.feed(piece):
-                got.append(frame)  # noqa: PERF402  # what came before the garbage counts
+                got.append(frame)  # what came before the garbage counts
     except BadPacket:
         return got, True
     return got, False
