@@ -127,6 +127,11 @@ def digits(text: str) -> str:
     return "".join(piece.digits for piece in pieces(tokens(text)))
 
 
+def can_be_called(number: str) -> bool:
+    """Whether this is a whole number of the public network, not an extension or `anonymous`."""
+    return len(digits(number)) in PHONE_DIGITS
+
+
 def phone(dialled: str) -> str:
     """A number in one spelling: E.164 with a plus where the country is Ukraine's, else the digits alone."""
     return f"+{dialled}" if len(dialled) == 12 and dialled.startswith("380") else dialled

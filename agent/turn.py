@@ -18,7 +18,7 @@ from agent.hearing import Heard, Hearing
 from agent.notes import FAULT, Asked, StepNotes
 from agent.plan import Ask, Done, Plan, Run
 from agent.ports import AgentEvent, Conversation, Expected, Finished, Sentence, ToolUsed
-from agent.slots import Kind, Slot
+from agent.slots import Kind, Slot, can_be_called
 from agent.tools.registry import Registry
 from agent.words import squeezed
 from callflow.errors import ToolError
@@ -159,7 +159,8 @@ class Turn:
         slot = self._hearing.slot(field)
         if slot.kind is Kind.PHONE and self._notes.part:
             return questions.the_rest(self._notes.part)
-        if slot.kind is Kind.PHONE and self._talk.caller and not self._notes.wants_other_number:
+        offers = can_be_called(self._talk.caller) and not self._notes.wants_other_number
+        if slot.kind is Kind.PHONE and offers:
             self._notes.asked = Asked.CALLER
             return questions.use_caller(slot, misses)
         return questions.question(slot, misses)

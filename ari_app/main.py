@@ -238,37 +238,31 @@ def _flow_path(settings: Settings) -> Path:
     return path
 
 
+class Stopping:
+    """SIGTERM and SIGINT: the first one while serving asks to drain; any other ends at once."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.draining_makes_sense = False
+        self._task = asyncio.current_task()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        if self._task is not None and (self.asked.is_set() or not self.draining_makes_sense):
+            self._task.cancel()
+        self.asked.set()
+
+
 async def _serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; a second signal ends at once."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    main_task = asyncio.current_task()
-    assert main_task is not None  # noqa: S101  # inside a task by definition
-
-    def on_signal() -> None:
-        if stop.is_set():
-            main_task.cancel()
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    starting = asyncio.ensure_future(Controller(settings).__aenter__())
-    stopping = asyncio.ensure_future(stop.wait())
-    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
-        return
-    controller = await starting
-    try:
-        await stop.wait()
-        log.info(
-            "controller.draining", seconds=settings.drain_seconds, calls=len(controller.switchboard.calls)
-        )
+    stopping = Stopping()
+    async with Controller(settings) as controller:
+        stopping.draining_makes_sense = True
+        await stopping.asked.wait()
+        calls = len(controller.switchboard.calls)
+        log.info("controller.draining", seconds=settings.drain_seconds, calls=calls)
         await controller.drain(settings.drain_seconds)
-    finally:
-        await controller.__aexit__()
-        log.info("controller.stopped")
+    log.info("controller.stopped")
 
 
 def run(settings: Settings) -> None:

@@ -70,7 +70,7 @@ class Performer:
             do.Transfer: self._transfer,
             do.HangUp: self._hang_up,
             do.RecordTurn: self._record_turn,
-            do.RecordStep: lambda order: record.step(order.step, order.reason),
+            do.RecordStep: self._record_step,
             do.CloseCall: self._close_call,
         }
 
@@ -177,6 +177,10 @@ class Performer:
         await self._record.turn(
             order.speaker, order.text, order.step, interrupted=order.interrupted, latency_ms=marks
         )
+
+    def _record_step(self, order: do.RecordStep) -> None:
+        self._talk.visit += 1
+        self._record.step(order.step, order.reason)
 
     def _close_call(self, order: do.CloseCall) -> None:
         self._record.update(disposition=order.disposition, last_step=order.step, ended_at=now())

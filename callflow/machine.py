@@ -29,6 +29,9 @@ TRANSFER_CONFIRM_S = 5.0
 """Asterisk confirms a hand-over by `StasisEnd` in milliseconds; after this long it will not."""
 KEYS_PAUSE_S = 3.0
 """A number dictated by keys is complete after this pause, or at `#`."""
+KEY_ALONE_S = 1.5
+"""`0` may ask for a person or begin a telephone number: after this pause it was alone."""
+KEY_EVENTS = {"*": "star", "#": "hash"}
 MAX_HOPS = 50
 """So many steps without the caller having the floor are a loop."""
 MAX_ERRORS = 3
@@ -188,31 +191,37 @@ class CallMachine(CallMemory):
             self._go_on(event)
 
     def _key(self, key: str) -> None:
-        name = {"*": "star", "#": "hash"}.get(key, f"key_{key}")
+        name = KEY_EVENTS.get(key, f"key_{key}")
         step = self._current
         if isinstance(step, MenuStep) and key in step.keys:
             self._enter(step.keys[key], name)
-        elif not self.digits and self.flow.on(self.step, name):
-            self._enter(self.flow.on(self.step, name) or "", name)
+        elif isinstance(step, AgentStep) and (self.digits or key not in KEY_EVENTS):
+            self._digit(key)
+        elif target := self.flow.on(self.step, name):
+            self._enter(target, name)
         elif isinstance(step, MenuStep):
             self._miss(step, "wrong_key")
-        elif isinstance(step, AgentStep):
-            self._digit(key)
 
     def _digit(self, key: str) -> None:
-        """A number is dictated by keys: it is complete at `#` or after a pause."""
+        """While the agent listens a key may begin a number: a pause tells, or `#` ends it."""
         if self.state is not State.LISTENING:
             self._yield_floor()
         if key == "#":
             self._take_digits()
             return
         self.digits += key
-        self._do(do.StopTimer(ev.Timer.SILENCE), do.StartTimer(ev.Timer.KEYS, KEYS_PAUSE_S))
+        alone = len(self.digits) == 1 and self.flow.on(self.step, f"key_{key}")
+        pause_s = KEY_ALONE_S if alone else KEYS_PAUSE_S
+        self._do(do.StopTimer(ev.Timer.SILENCE), do.StartTimer(ev.Timer.KEYS, pause_s))
 
     def _take_digits(self) -> None:
+        """The keys are complete: one alone may lead somewhere by `anywhere`, else they are what was said."""
         digits, self.digits = self.digits, ""
         self._do(do.StopTimer(ev.Timer.KEYS))
-        if digits:
+        name = f"key_{digits}"
+        if target := self.flow.on(self.step, name):
+            self._enter(target, name)
+        else:
             self.on_caller_said(ev.CallerSaid(digits))
 
     # --- facts about the agent -----------------------------------------------------------------------

@@ -10,6 +10,8 @@ def run() -> None:
     """Start the controller; it serves calls until it is told to stop (SIGTERM, Ctrl-C)."""
     settings = Settings.load()
     configure_logs(settings.log_level, settings.log_format)
-    from ari_app import main  # late: speech and media take seconds to import, the other commands need neither
+    from ari_app.main import (
+        run as serve,  # late: speech and media take seconds to import, the other commands need neither
+    )
 
-    main.run(settings)
+    serve(settings)

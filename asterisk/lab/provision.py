@@ -1,10 +1,10 @@
 """Makes sure that this machine can run the lab: `python -m asterisk.lab.provision`.
 
-It takes the first of these that works: an installed Asterisk 20 or newer; the container image named by
-CALLFLOW_ASTERISK_IMAGE; a root of its own, made by debootstrap below the user's cache (about a minute, 650 MB).
-It also installs the lab's small programs where apt-get is at hand. Run again after an interruption it goes on;
-run where all is there it does nothing. Without the right to install it prints the one command to run, and
-ends with status 2.
+It takes the first of these that works: an installed Asterisk 20 or newer; a root made before; the
+container image named by CALLFLOW_ASTERISK_IMAGE; a new root below the user's cache, made by debootstrap
+(about a minute, 650 MB). It also installs the lab's small programs where apt-get is at hand. Run again after
+an interruption it goes on; where all is there it does nothing. Without the right to install it prints the
+one command to run, and ends with status 2.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ PROGRAMS = {"sipp": "sip-tester", "sox": "sox", "espeak-ng": "espeak-ng", "flite
 
 SUITE = "sid"
 """The one suite of Debian that has Asterisk."""
-
-ASTERISK = ("asterisk",)
 
 
 def main() -> int:
@@ -83,7 +81,7 @@ def _make_root(root: Path) -> Installation:
     )
     _run_as_root("chroot", str(root), "env", inside, "dpkg", "--configure", "-a")
     _run_as_root("chroot", str(root), "env", inside, "apt-get", "update")
-    install = ("apt-get", "install", "-y", "--no-install-recommends", *ASTERISK)
+    install = ("apt-get", "install", "-y", "--reinstall", "--no-install-recommends", "asterisk")
     _run_as_root("chroot", str(root), "env", inside, *install)
     return find()
 

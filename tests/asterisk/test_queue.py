@@ -178,6 +178,7 @@ async def test_a_line_break_makes_no_header(exchange: Exchange) -> None:
             await controller.transfer(await controller.answer(), evil)
             await controller.operator()
     invite = invites(operator)[0]
+    assert "X-Callflow-Summary: tyres" in invite
     assert "\nX-Evil" not in invite
     assert "\nX-Worse" not in invite
     assert "X-Callflow-Call-Id: aX-Worseb" in invite
@@ -198,6 +199,27 @@ async def test_the_operator_hears_the_summary_before_the_caller(exchange: Exchan
             await controller.next("Dial", lambda event: event["dialstatus"] == "ANSWER")
             assert await controller.operator() == "201"
             assert heard.ended == [summary]
+
+
+async def test_an_operator_ends_the_summary_by_a_key() -> None:
+    async def speaks_on(line: Socket) -> None:
+        await line.speak(WAIT_S)
+
+    ears_port = free_port(socket.SOCK_STREAM)
+    presses = "exten => s,1,Answer()\n same => n,Wait(0.5)\n same => n,SendDTMF(*)\n same => n,Wait(30)"
+    with Lab(
+        controller=f"127.0.0.1:{ears_port}",
+        values={"summary-seconds": "60"},
+        extra={
+            "extensions.conf": f"[impatient]\n{presses}",
+            "queues.conf": "member => Local/s@impatient,0,impatient",
+        },
+    ) as patient:
+        async with Controller(patient) as controller, ears(ears_port, speaks_on):
+            with caller(patient):
+                summary = variables(__CALLFLOW_SUMMARY_ID=str(uuid.uuid4()))
+                await controller.transfer(await controller.answer(), summary)
+                assert await controller.operator() == "impatient"
 
 
 async def test_a_controller_that_is_down_does_not_break_the_transfer(exchange: Exchange) -> None:

@@ -290,11 +290,14 @@ class World:
         return self.bridges[bridge_id]
 
     async def bridges_destroy(self, bridgeId: str) -> None:
-        for channel_id in list(self._bridge(bridgeId)):
+        """Its end is told only when it was empty: those who leave take the subscription along."""
+        members = list(self._bridge(bridgeId))
+        for channel_id in members:
             await self._leave_bridge(self.channels[channel_id])
         shown = self._shown_bridge(bridgeId)
         del self.bridges[bridgeId]
-        await self._send_event("BridgeDestroyed", bridge=shown)
+        if not members:
+            await self._send_event("BridgeDestroyed", bridge=shown)
 
     async def bridges_addChannel(self, bridgeId: str, channel: str) -> None:
         members = self._bridge(bridgeId)

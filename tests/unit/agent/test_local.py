@@ -201,8 +201,10 @@ async def test_finding_an_order(caller: Caller) -> None:
     assert other.outcome == "answered"
 
 
-async def test_no_such_order(caller: Caller) -> None:
-    caller.talk.caller = ""
+@pytest.mark.parametrize("number", ["", "anonymous", "201"])
+async def test_no_such_order(caller: Caller, number: str) -> None:
+    """And what is no number of the public network is not offered to be called."""
+    caller.talk.caller = number
     assert await caller.enters("order_status") == "Which phone number, please?"
     assert caller.expects().digits
     assert await caller.says("0991234567") == "I find no order for this number."

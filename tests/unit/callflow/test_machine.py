@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from callflow import effects as do
 from callflow import events as ev
 from callflow.events import Timer
 from callflow.load import load
-from callflow.machine import MAX_HOPS
+from callflow.machine import KEY_ALONE_S, KEYS_PAUSE_S, MAX_HOPS
 from callflow.table import State
 from callflow.testing import TalkingCall
 
@@ -33,7 +35,7 @@ def test_the_greeting_is_spoken_then_the_agent_opens(call: TalkingCall) -> None:
     assert call.state is State.GREETING
     assert call.saying == "Good day, this call is processed automatically."
     effects = call.bot_finishes()
-    assert effects[0] == do.RecordTurn(do.Speaker.AGENT, call.saying, "greeting")
+    assert effects[0] == do.RecordTurn(do.Speaker.AGENT, call.saying, "greeting", speech=1)
     assert effects[-1] == do.AskAgent(1, "seller", "", "en")
 
 
@@ -52,7 +54,7 @@ def test_sentences_of_a_turn_are_one_utterance(call: TalkingCall) -> None:
     assert call.agent_finishes() == (do.SayMore(2, "", final=True),)
     effects = call.bot_finishes()
     assert effects == (
-        do.RecordTurn(do.Speaker.AGENT, "We have Nokian. Shall I order?", "seller"),
+        do.RecordTurn(do.Speaker.AGENT, "We have Nokian. Shall I order?", "seller", speech=2),
         do.Listen("seller", "en"),
         do.StartTimer(Timer.SILENCE, 7.0),
     )
@@ -83,7 +85,7 @@ def test_a_caller_who_cuts_in_has_the_floor_at_once(seller: TalkingCall) -> None
     assert effects == (do.StopSpeaking(3), do.CancelAgent(2), do.Listen("seller", "en"))
     assert seller.state is State.LISTENING
     assert seller.tell(ev.SpeechEnded(3, "We have very", complete=False)) == (
-        do.RecordTurn(do.Speaker.AGENT, "We have very", "seller", interrupted=True),
+        do.RecordTurn(do.Speaker.AGENT, "We have very", "seller", interrupted=True, speech=3),
     )
     seller.tell(ev.CallerSaid("only Nokian"))
     assert seller.asked == "only Nokian"
@@ -118,6 +120,7 @@ def test_a_key_pressed_in_the_notice_counts_when_it_is_over(call: TalkingCall) -
     assert call.presses("0") == ()
     call.bot_finishes()
     call.agent_finishes()
+    call.tell(ev.TimerFired(Timer.KEYS))
     assert call.step == "operator"
 
 
@@ -159,7 +162,7 @@ def test_wrong_keys_are_bounded(seller: TalkingCall) -> None:
 def test_a_number_is_dictated_by_keys(seller: TalkingCall) -> None:
     for key in "5012":
         effects = seller.presses(key)
-        assert effects == (do.StopTimer(Timer.SILENCE), do.StartTimer(Timer.KEYS, 3.0))
+        assert effects == (do.StopTimer(Timer.SILENCE), do.StartTimer(Timer.KEYS, KEYS_PAUSE_S))
     seller.presses("0")
     seller.presses("#")
     assert seller.asked == "50120"
@@ -171,43 +174,57 @@ def test_a_number_is_complete_after_a_pause(seller: TalkingCall) -> None:
     assert seller.asked == "5"
 
 
-def test_key_zero_asks_for_a_person_at_once(seller: TalkingCall) -> None:
-    seller.presses("0")
+def test_key_zero_alone_asks_for_a_person(seller: TalkingCall) -> None:
+    assert seller.presses("0")[-1] == do.StartTimer(Timer.KEYS, KEY_ALONE_S)
+    seller.tell(ev.TimerFired(Timer.KEYS))
     assert seller.saying == "One moment."
     effects = seller.bot_finishes()
     assert do.Transfer("sales", "operator", "key_0") in effects
     assert seller.state is State.TRANSFERRING
 
 
-def test_a_hand_over_is_confirmed_then_answered(seller: TalkingCall) -> None:
+def test_a_number_may_begin_with_zero(seller: TalkingCall) -> None:
+    for key in "0501#":
+        seller.presses(key)
+    assert seller.asked == "0501"
+
+
+def test_key_zero_in_a_menu_asks_for_a_person_at_once(seller: TalkingCall) -> None:
+    seller.machine._enter("keypad", "test")
     seller.presses("0")
-    seller.bot_finishes()
-    assert seller.tell(ev.CallLeft()) == (do.StopTimer(Timer.TRANSFER),)
-    assert seller.tell(ev.OperatorAnswered("201")) == (do.CloseCall("transferred", "operator"),)
+    assert seller.step == "operator"
 
 
-def test_a_caller_given_back_by_the_queue_hears_what_happens_next(seller: TalkingCall) -> None:
+@pytest.fixture
+def handed_over(seller: TalkingCall) -> TalkingCall:
+    """A call that is about to leave for the queue."""
     seller.presses("0")
+    seller.tell(ev.TimerFired(Timer.KEYS))
     seller.bot_finishes()
-    seller.tell(ev.CallLeft())
-    assert seller.tell(ev.TransferEnded("no_answer")) == (do.Answer(),)
-    seller.tell(ev.CallAnswered())
-    assert seller.saying == "We will call you back."
+    return seller
 
 
-def test_a_hand_over_that_asterisk_does_not_confirm_has_failed(seller: TalkingCall) -> None:
-    seller.presses("0")
-    seller.bot_finishes()
-    seller.tell(ev.TimerFired(Timer.TRANSFER))
-    assert (seller.step, seller.machine.reason) == ("callback", "failed")
+def test_a_hand_over_is_confirmed_then_answered(handed_over: TalkingCall) -> None:
+    assert handed_over.tell(ev.CallLeft()) == (do.StopTimer(Timer.TRANSFER),)
+    assert handed_over.tell(ev.OperatorAnswered("201")) == (do.CloseCall("transferred", "operator"),)
 
 
-def test_a_caller_who_leaves_the_queue_has_abandoned(seller: TalkingCall) -> None:
-    seller.presses("0")
-    seller.bot_finishes()
-    seller.tell(ev.CallLeft())
-    seller.hangs_up()
-    assert seller.machine.disposition == "abandoned"
+def test_a_caller_given_back_by_the_queue_hears_what_happens_next(handed_over: TalkingCall) -> None:
+    handed_over.tell(ev.CallLeft())
+    assert handed_over.tell(ev.TransferEnded("no_answer")) == (do.Answer(),)
+    handed_over.tell(ev.CallAnswered())
+    assert handed_over.saying == "We will call you back."
+
+
+def test_a_hand_over_that_asterisk_does_not_confirm_has_failed(handed_over: TalkingCall) -> None:
+    handed_over.tell(ev.TimerFired(Timer.TRANSFER))
+    assert (handed_over.step, handed_over.machine.reason) == ("callback", "failed")
+
+
+def test_a_caller_who_leaves_the_queue_has_abandoned(handed_over: TalkingCall) -> None:
+    handed_over.tell(ev.CallLeft())
+    handed_over.hangs_up()
+    assert handed_over.machine.disposition == "abandoned"
 
 
 def test_too_many_turns_lead_to_the_limit(seller: TalkingCall) -> None:

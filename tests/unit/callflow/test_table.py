@@ -65,6 +65,7 @@ def in_state(state: State) -> CallMachine:
         call.stays_silent()
     elif state is State.TRANSFERRING:
         call.presses("0")
+        call.tell(ev.TimerFired(ev.Timer.KEYS))
         call.bot_finishes()
     elif state is State.ENDED:
         call.hangs_up()
