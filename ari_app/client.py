@@ -221,10 +221,8 @@ async def _describe(rest: Rest) -> Any:
     described = Described(rest.base + "/", rest)
     try:
         await described.init()
-    except (*_BROKEN, ChannelGone) as fault:
-        raise AriRefused(
-            f"no ARI at {rest.base} ({fault}): check ARI_URL, enabled in ari.conf, and module load res_ari.so"
-        ) from fault
+    except _BROKEN as fault:
+        raise AriRefused(f"what answers at {rest.base} is no Asterisk ({fault}): check ARI_URL") from fault
     return described
 
 

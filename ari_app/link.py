@@ -26,7 +26,7 @@ from websockets.exceptions import (
 
 from ari_app.rest import authorization, base_of, refusal
 from ari_app.wire import ApplicationReplaced, AriEvent, BadEvent, parse
-from callflow.errors import AriError, AriRefused, AriUnreachable, ChannelGone
+from callflow.errors import AriError, AriRefused, AriUnreachable
 
 _log = structlog.get_logger(__name__)
 _protocol_log = logging.getLogger("ari_app.link.protocol")
@@ -196,12 +196,10 @@ class EventLink:
     def _why_not(self, error: Exception) -> AriError:
         """The reason of a connection that did not open."""
         if isinstance(error, InvalidStatus):
-            why = refusal(error.response.status_code, "no event stream there", self._user)
-            if isinstance(why, ChannelGone):
-                return AriRefused(
-                    f"no event stream at {self._base}: check ARI_URL, and module load res_ari_events.so", 404
-                )
-            return why
+            response = error.response
+            return refusal(
+                response.status_code, bytes(response.body or b"").decode(errors="replace"), self._user
+            )
         if isinstance(error, InvalidMessage | TimeoutError | OSError):
             return AriUnreachable(f"the event stream of Asterisk at {self._base} cannot be reached ({error})")
         return AriRefused(f"no event stream of Asterisk at {self._base} ({error}): check ARI_URL")

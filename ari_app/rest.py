@@ -28,7 +28,8 @@ _IN_BODY: Final = frozenset({"value", "endpoint", "callerId", "appArgs"})
 """Parameters that travel in the body: Asterisk refuses a request line over 4,096 bytes, which a summary in
 Ukrainian is, and what callers say and who they are does not belong in a proxy's log."""
 
-_GONE: Final = ("Channel not found", "Provided channel was not found", "Event source does not exist")
+_GONE: Final = ("Channel not found", "Event source does not exist")
+"""Reasons that come with another status than 404: for `addChannel` 400, for a subscription 422."""
 
 
 def authorization(user: str, password: str) -> dict[str, str]:
@@ -44,21 +45,30 @@ def base_of(url: str) -> str:
     return base
 
 
-def refusal(status: int, message: str, user: str) -> AriError:
-    """The error for an HTTP status of 400 and above, with Asterisk's own `message`."""
-    match status:
-        case 401:
+def refusal(status: int, body: str, user: str) -> AriError:
+    """The error for a reply whose HTTP status is no success, by its `body`.
+
+    A starting Asterisk first refuses connections, then knows no ARI (404, in HTML), then is not booted (503).
+    """
+    message = _message(body)
+    match status, message:
+        case 401, _:
             why = f"Asterisk does not know user {user!r} with this password"
             return AriRefused(f"{why}: check ARI_USER and ARI_PASSWORD against ari.conf", status)
-        case 403:
-            why = f"Asterisk does not let user {user!r} do this ({message})"
+        case 403, "Write access denied":
+            why = f"Asterisk lets user {user!r} only read"
             return AriRefused(f"{why}: set read_only = no for ARI_USER in ari.conf", status)
-        case 404:
-            return ChannelGone(message, status)
-        case 503:
-            return AriUnreachable("Asterisk is still starting, try again")
-    gone = any(text in message for text in _GONE)
-    return ChannelGone(message, status) if gone else AriRefused(f"{status}: {message}", status)
+        case 404, None:
+            why = "there is no ARI at this address (yet)"
+            return AriUnreachable(f"{why}: Asterisk is starting, or check ARI_URL and `enabled` in ari.conf")
+        case 404, "Resource not found":
+            why = "this Asterisk lacks a part of ARI"
+            return AriRefused(f"{why}: `callflow doctor` names the module to load (res_ari_…)", status)
+        case 503, _:
+            return AriUnreachable("Asterisk is starting and not ready")
+    text = message or _paragraph(body)
+    gone = status == 404 or text in _GONE
+    return ChannelGone(text, status) if gone else AriRefused(f"{status}: {text}", status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,7 @@ class Rest:
         query, body = _split(params or {}, data)
         reply = await self._send(method, self._here(url), query, body)
         if reply.status >= 300:
-            raise refusal(reply.status, _message(reply.body), self._user)
+            raise refusal(reply.status, reply.body, self._user)
         return reply
 
     async def close(self) -> None:
@@ -138,10 +148,15 @@ def _split(params: Mapping[str, Any], data: str | None) -> tuple[dict[str, str],
     return {name: str(value) for name, value in params.items() if name not in _IN_BODY}, body
 
 
-def _message(body: str) -> str:
-    """Asterisk's reason in an error's body; it is HTML where its HTTP server refuses before ARI does."""
+def _message(body: str) -> str | None:
+    """ARI's reason, or None where Asterisk's HTTP server refused before ARI saw the request."""
     try:
         return str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):
-        paragraph = re.search(r"<p>(.*?)</p>", body, re.DOTALL)
-        return (paragraph[1] if paragraph else body).strip()[:200] or "no reason given"
+        return None
+
+
+def _paragraph(body: str) -> str:
+    """The reason on a page of Asterisk's HTTP server."""
+    found = re.search(r"<p>(.*?)</p>", body, re.DOTALL)
+    return (found[1] if found else body).strip()[:200] or "no reason given"

@@ -26,7 +26,7 @@ SUITE = "sid"
 
 
 def main() -> int:
-    """Provision and tell the outcome; the exit status: 0 done, 1 failed, 2 the user must run a command."""
+    """Provision and tell the outcome; the exit status: 0 done, 1 failed, 2 a command must be run."""
     try:
         ready = ensure()
     except PermissionError as refused:
@@ -35,6 +35,9 @@ def main() -> int:
     except (LabError, subprocess.CalledProcessError, OSError) as error:
         _say(f"failed: {error}; run the same again to go on")
         return 1
+    except KeyboardInterrupt:
+        _say("interrupted; run the same again to go on")
+        return 130
     _say(f"ready: Asterisk {version_of(ready.prefix)} ({ready.kind})")
     return 0
 

@@ -57,8 +57,14 @@ class Ears:
     converse: Conversation
     calls: list[uuid.UUID] = field(default_factory=list)
     ended: list[uuid.UUID] = field(default_factory=list)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection in a task of its own."""
+        self.tasks.append(asyncio.create_task(self.serve(reader, writer)))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read the UUID, converse, close."""
         line = Socket(reader, writer)
         kind, payload = await line.frame()
         assert kind == 0x01
@@ -68,17 +74,21 @@ class Ears:
             await self.converse(line)
         self.ended.append(line.call)
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 @contextlib.asynccontextmanager
 async def ears(port: int, converse: Conversation) -> AsyncIterator[Ears]:
     """Listen for AudioSocket at a port for a while."""
     heard = Ears(converse)
-    server = await asyncio.start_server(heard.serve, "127.0.0.1", port)
+    server = await asyncio.start_server(heard.accept, "127.0.0.1", port)
     try:
         yield heard
     finally:
         server.close()
+        async with asyncio.timeout(WAIT_S):
+            await asyncio.gather(*heard.tasks)
 
 
 @dataclass(frozen=True)
@@ -393,17 +403,17 @@ async def test_a_controller_by_audiosocket_sends_the_call_on(bare: Exchange, end
 
 async def test_a_controller_that_dies_on_audiosocket_drops_nobody(bare: Exchange) -> None:
     with phone(bare.operator, "answers", hold_s=0.3) as operator:
-        died = asyncio.Event()
 
         async def dies(line: Socket) -> None:
             server.close()
             line.writer.transport.abort()
-            died.set()
 
-        server = await asyncio.start_server(Ears(dies).serve, "127.0.0.1", bare.ears)
+        heard = Ears(dies)
+        server = await asyncio.start_server(heard.accept, "127.0.0.1", bare.ears)
         with caller(bare.lab) as calling:
             assert (await end_of(calling)).succeeded == 1
-        assert died.is_set()
+        await asyncio.gather(*heard.tasks)
+        assert len(heard.ended) == 1
     assert len(invites(operator)) == 1
 
 

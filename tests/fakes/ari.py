@@ -47,6 +47,8 @@ class FakeAsterisk:
         self._socket: web.WebSocketResponse | None = None
         self.silent = False
         """When set, pings of the event stream get no answer: a process that hangs behind a living kernel."""
+        self.refuse_events: tuple[int, str] | None = None
+        """When set, the status and body that the event stream is refused with."""
         self._connected = asyncio.Event()
         self._left = asyncio.Event()
         self._wires: list[web.Request] = []
@@ -218,6 +220,8 @@ class FakeAsterisk:
         """One controller at a time: a second takes over; the first stays connected and is told nothing."""
         self._check_password(request)
         self.addresses.append(request.raw_path)
+        if self.refuse_events:
+            return web.Response(status=self.refuse_events[0], text=self.refuse_events[1])
         if request.query.get("app") != self.app:
             raise web.HTTPBadRequest(text="HTTP request is missing param: [app]")
         await self.send_event("ApplicationReplaced")

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from ari_app.client import AioariClient
 from ari_app.ports import Application, Ari, AsteriskInfo, RtpCount
@@ -29,6 +30,22 @@ async def client(asterisk: FakeAsterisk) -> AsyncIterator[AioariClient]:
     client = AioariClient(asterisk.url, asterisk.user, asterisk.password)
     yield client
     await client.close()
+
+
+@pytest_asyncio.fixture
+async def aiohttp_page() -> AsyncIterator[str]:
+    """A web server that answers everything with a page."""
+
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text="<h1>Welcome</h1>", content_type="text/html")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", page)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
 
 
 async def test_it_is_the_port(client: AioariClient) -> None:
@@ -290,11 +307,25 @@ async def test_only_one_reads_the_description(asterisk: FakeAsterisk, client: Ai
     assert sum("resources.json" in address for address in asterisk.addresses) == 1
 
 
-async def test_another_web_server_is_no_ari(asterisk: FakeAsterisk) -> None:
+async def test_a_server_without_ari_may_be_one_that_starts(asterisk: FakeAsterisk) -> None:
     client = AioariClient(f"{asterisk.url}/wrong-prefix", asterisk.user, asterisk.password)
-    with pytest.raises(AriRefused, match=r"no ARI at .*check ARI_URL"):
+    with pytest.raises(AriUnreachable, match="Asterisk is starting, or check ARI_URL"):
         await client.connect()
     await client.close()
+
+
+async def test_another_web_server_is_no_asterisk(aiohttp_page: str) -> None:
+    client = AioariClient(aiohttp_page, "callflow", "secret")
+    with pytest.raises(AriRefused, match=r"is no Asterisk .*check ARI_URL"):
+        await client.connect()
+    await client.close()
+
+
+async def test_a_part_of_ari_that_is_missing_is_refused(asterisk: FakeAsterisk, client: AioariClient) -> None:
+    asterisk.fail("list", 404, "Resource not found")
+    with pytest.raises(AriRefused, match="lacks a part of ARI") as refused:
+        await client.channels()
+    assert not isinstance(refused.value, ChannelGone)
 
 
 @pytest.mark.parametrize("url", ["", "asterisk:8088", "ftp://asterisk:8088", "http://"])

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from ari_app.link import LARGEST_EVENT, Backoff, EventLink, LinkDown, LinkUp, Pace
 from ari_app.wire import ApplicationReplaced, AriEvent, ChannelDtmfReceived, StasisStart, Unknown, channel_of
-from callflow.errors import AriRefused, AriUnreachable
+from callflow.errors import AriError, AriRefused, AriUnreachable
 from tests.fakes.ari import FakeAsterisk
 
 QUICK = Pace(first_retry_s=0.01, longest_retry_s=0.05, refused_retry_s=0.05)
@@ -164,10 +164,35 @@ async def test_nobody_there_is_unreachable_at_the_start(asterisk: FakeAsterisk, 
     await link.close()
 
 
-async def test_a_server_without_events_names_the_module(asterisk: FakeAsterisk, mailbox: Mailbox) -> None:
+async def test_a_server_without_ari_may_be_one_that_starts(asterisk: FakeAsterisk, mailbox: Mailbox) -> None:
     link = EventLink(f"{asterisk.url}/elsewhere", "callflow", "secret", "callflow", mailbox.put)
-    with pytest.raises(AriRefused, match=r"module load res_ari_events\.so"):
+    with pytest.raises(AriUnreachable, match="Asterisk is starting, or check ARI_URL"):
         await link.connect_once()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (404, "<h1>Not Found</h1>", AriUnreachable),
+        (503, '{"message":"Asterisk not booted"}', AriUnreachable),
+        (404, '{"message":"Resource not found"}', AriRefused),
+        (400, "<p>HTTP request is missing param: [app]</p>", AriRefused),
+        (200, "<h1>Welcome</h1>", AriRefused),
+    ],
+)
+async def test_what_an_answer_without_a_stream_means(
+    asterisk: FakeAsterisk, mailbox: Mailbox, status: int, body: str, kind: type[AriError]
+) -> None:
+    asterisk.refuse_events = (status, body)
+    link = link_to(asterisk, mailbox)
+    with pytest.raises(kind):
+        await link.connect_once()
+    async with running(link):
+        down = await mailbox.next()
+        assert isinstance(down, LinkDown)
+        assert down.refused == (kind is AriRefused)
+        asterisk.refuse_events = None
+        assert await mailbox.next() == LinkUp()
 
 
 async def test_a_peer_that_accepts_and_says_nothing_is_unreachable(mailbox: Mailbox) -> None:
