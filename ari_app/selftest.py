@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -73,7 +74,7 @@ class Probe:
 
     async def run(self) -> SelfTest:
         """Speak, listen, judge, and leave nothing behind."""
-        ear = Ear(asyncio.get_running_loop().time)
+        ear = Ear(time.monotonic)  # a loop may keep its time for a whole turn
         async with self._undo:
             try:
                 await self._ari.create_bridge(self._bridge)
