@@ -43,7 +43,7 @@ class SummaryDesk:
         self._engine = engine
         self._ticker = ticker
         self._notes: dict[uuid.UUID, Note] = {}
-        self._speaking: set[asyncio.Task[None]] = set()
+        self._speaking: dict[asyncio.Task[None], uuid.UUID] = {}
 
     def leave(self, text: str, language: str) -> uuid.UUID:
         """Leave a summary; returns the UUID that Asterisk will ask for."""
@@ -54,8 +54,11 @@ class SummaryDesk:
         return key
 
     def take_back(self, key: uuid.UUID) -> None:
-        """The call is over: forget its summary."""
+        """The call is over: forget its summary, and stop telling it."""
         self._notes.pop(key, None)
+        for task, spoken in tuple(self._speaking.items()):
+            if spoken == key:
+                task.cancel()
 
     def serve(self, key: uuid.UUID, transport: AudioSocketTransport) -> bool:
         """Speak the summary of this UUID into a connection, then end it; False when there is none."""
@@ -63,8 +66,8 @@ class SummaryDesk:
         if note is None:
             return False
         task = asyncio.create_task(self._speak(note, transport), name=f"summary-{key}")
-        self._speaking.add(task)
-        task.add_done_callback(self._speaking.discard)
+        self._speaking[task] = key
+        task.add_done_callback(self._speaking.pop)
         return True
 
     async def close(self) -> None:

@@ -41,6 +41,7 @@ class Switchboard:
         self.ignored: Counter[str] = Counter()
         """Events that concern no call of ours, by their kind."""
         self.draining = False
+        self._was_up = False
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -65,10 +66,11 @@ class Switchboard:
         match event:
             case LinkUp():
                 self._services.metrics.ari_connected.set(1)
+                self._services.metrics.ari_reconnects.inc(int(self._was_up))
+                self._was_up = True
                 self.spawn(self._resync.run(), "resync")
             case LinkDown():
                 self._services.metrics.ari_connected.set(0)
-                self._services.metrics.ari_reconnects.inc()
             case wire.StasisStart():
                 self._entered(event)
             case _:
@@ -85,7 +87,7 @@ class Switchboard:
             case wire.StasisEnd():
                 leaving = isinstance(call.leg, AriLeg) and call.leg.leaving
                 call.post(ev.CallLeft() if leaving else ev.HungUp())
-            case wire.ChannelDestroyed(cause=cause):
+            case wire.ChannelHangupRequest(cause=cause) | wire.ChannelDestroyed(cause=cause):
                 call.post(ev.HungUp(cause))
             case wire.ChannelVarset(name="CALLFLOW_OPERATOR", value=operator) if operator:
                 call.post(ev.OperatorAnswered(operator))
@@ -131,6 +133,9 @@ class Switchboard:
         """A connection that no call expects: an operator who wants a summary, the dialplan that asks how a
         call went, or a new call without ARI."""
         if self._services.desk.serve(key, transport) or self._verdicts.tell(key, transport):
+            return
+        if self.draining:
+            transport.refuse()
             return
         self._begin(AudioSocketLeg(transport, self._verdicts), new_call_id())
 

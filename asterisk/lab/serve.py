@@ -5,7 +5,8 @@
 
 Everything is on 127.0.0.1. What is changed by the environment: the names of `Wishes`, in capitals, and every
 setting of docs/settings.md. Ctrl-C ends it in order: calls that run may end, then each process is waited for;
-a second Ctrl-C ends the calls too. Exit code 0 after Ctrl-C, 1 when a part ended by itself, 2 when it cannot begin.
+a second Ctrl-C ends the calls too. Exit code 0 after Ctrl-C, 1 when a part ended by itself, 2 when it cannot
+begin.
 """
 
 from __future__ import annotations
@@ -125,9 +126,10 @@ class Service:
     async def serve(self) -> str:
         """Serve until cancelled; returns only when a part ended by itself: its name."""
         async with contextlib.AsyncExitStack() as running:
-            shop = await self._start("-m", "shop", "--port", str(self._shop_port))
+            shop = await self._start(sys.executable, "-m", "shop", "--port", str(self._shop_port))
             running.push_async_callback(_end, shop, STOP_S)
-            self._controller = await self._start("-m", "ari_app", environment=self._environment())
+            program = str(Path(sys.executable).with_name("callflow"))
+            self._controller = await self._start(program, "run", environment=self._environment())
             running.push_async_callback(_end, self._controller, self.drain_s + STOP_S)
             parts = {
                 asyncio.create_task(self._controller.wait()): "the controller",
@@ -151,11 +153,10 @@ class Service:
                 return parts[done.pop()]
         return "Asterisk"
 
-    async def _start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
+    async def _start(self, *command: str, environment: Mapping[str, str] | None = None) -> Process:
         """Start a program of ours; its output is on our terminal, the terminal's Ctrl-C is not for it."""
         return await asyncio.create_subprocess_exec(
-            sys.executable,
-            *arguments,
+            *command,
             stdin=asyncio.subprocess.DEVNULL,
             env=environment or self._rest,
             start_new_session=True,
@@ -214,10 +215,12 @@ class Service:
 
     async def _tell_when_ready(self) -> None:
         url = f"http://{HOST}:{self.http_port}/health/ready"
-        async with aiohttp.ClientSession() as session, asyncio.timeout(READY_S):
-            while not await _says_yes(session, url):
-                await asyncio.sleep(0.1)
-        print(self._banner(), flush=True)
+        try:
+            await asyncio.wait_for(_until_yes(url), READY_S)
+        except TimeoutError:
+            print(f"Not ready after {READY_S:.0f} s; {url} says what is missing.", flush=True)
+        else:
+            print(self._banner(), flush=True)
 
     def _banner(self) -> str:
         port = self.wishes.operator_port
@@ -234,11 +237,14 @@ class Service:
         )
 
 
-async def _says_yes(session: aiohttp.ClientSession, url: str) -> bool:
-    with contextlib.suppress(aiohttp.ClientError):
-        async with session.get(url) as answer:
-            return answer.status == 200
-    return False
+async def _until_yes(url: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        while True:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with session.get(url) as answer:
+                    if answer.status == 200:
+                        return
+            await asyncio.sleep(0.1)
 
 
 async def _end(process: Process, within_s: float) -> None:

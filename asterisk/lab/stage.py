@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -273,9 +274,7 @@ async def _listens(port: int) -> None:
                 return
 
 
-def open_all_day() -> str:
-    """The tyre shop's flow with its doors always open: a demo and a test have no business hours."""
-    lines = (FLOWS / "tyre_shop.yaml").read_text(encoding="utf-8").splitlines()
-    start = lines.index("hours:")
-    end = next(i for i in range(start + 1, len(lines)) if not lines[i].startswith(" "))
-    return "\n".join([*lines[:start], "hours: {timezone: UTC, mon-sun: 00:00-24:00}", *lines[end:]]) + "\n"
+def open_all_day(flow: Path = FLOWS / "tyre_shop.yaml") -> str:
+    """A flow's text with its doors always open: a demo and a test have no business hours."""
+    text = flow.read_text(encoding="utf-8")
+    return re.sub(r"(?m)^hours:.*\n(?:[ \t].*\n|\n)*", "hours: {timezone: UTC, mon-sun: 00:00-24:00}\n", text)

@@ -99,6 +99,11 @@ class FakeAsterisk:
         """Wait until a controller listens to events."""
         await self._connected.wait()
 
+    async def wait_asked(self, count: int) -> None:
+        """Wait until so many HTTP requests have come, from the beginning."""
+        while len(self.addresses) < count:
+            await asyncio.sleep(0.005)
+
     async def wait_left(self) -> None:
         """Wait until no controller listens to events."""
         await self._left.wait()

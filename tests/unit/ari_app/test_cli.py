@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,6 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner, Result
 
-import ari_app
 from ari_app.cli import app
 from ari_app.settings import Settings
 from callflow.errors import AriRefused, SettingsError
@@ -203,7 +203,7 @@ def test_the_page_of_settings_is_printed(here: Path) -> None:
 
 def test_run_starts_the_controller_with_the_settings(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Settings] = []
-    monkeypatch.setattr(ari_app, "main", SimpleNamespace(run=started.append), raising=False)
+    monkeypatch.setitem(sys.modules, "ari_app.main", SimpleNamespace(run=started.append))
     monkeypatch.setattr("ari_app.cli.run.configure_logs", lambda level, form: None)
     monkeypatch.setenv("ARI_PASSWORD", "x")
     monkeypatch.setenv("HTTP_PORT", "8181")
@@ -221,7 +221,7 @@ def test_what_keeps_the_controller_from_starting_is_a_sentence(
     def run(_: Settings) -> None:
         raise error
 
-    monkeypatch.setattr(ari_app, "main", SimpleNamespace(run=run), raising=False)
+    monkeypatch.setitem(sys.modules, "ari_app.main", SimpleNamespace(run=run))
     monkeypatch.setattr("ari_app.cli.run.configure_logs", lambda level, form: None)
     monkeypatch.setenv("ARI_PASSWORD", "x")
     shown = callflow("run")
@@ -230,6 +230,6 @@ def test_what_keeps_the_controller_from_starting_is_a_sentence(
 
 def test_without_settings_nothing_is_started(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Settings] = []
-    monkeypatch.setattr(ari_app, "main", SimpleNamespace(run=started.append), raising=False)
+    monkeypatch.setitem(sys.modules, "ari_app.main", SimpleNamespace(run=started.append))
     assert callflow("run").exit_code == 2
     assert started == []
