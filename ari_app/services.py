@@ -16,10 +16,9 @@ from callflow.events import Event
 from callflow.load import LoadedFlow
 from callflow.machine import CallMachine
 from media.pacing import Ticker
-from media.ports import Recognizer, Synthesizer
+from media.ports import Recognizer, Synthesizer, VoiceDetector
 from media.transports.audiosocket import AudioSocketServer
 from media.transports.rtp import RtpPorts
-from media.vad import VadPool
 from storage.ports import CallStore
 
 Observer = Callable[[str, CallMachine, Event, tuple[Effect, ...]], None]
@@ -37,7 +36,7 @@ class Services:
     recognizer: Recognizer
     synthesizer: Synthesizer
     ticker: Ticker
-    vad: VadPool
+    vad: VoiceDetector
     rtp_ports: RtpPorts
     audiosocket: AudioSocketServer
     desk: SummaryDesk

@@ -42,6 +42,9 @@ from media.transports.rtp import RtpPorts, RtpTransport
 from media.vad import VadPool
 from storage.sql import SqlStore
 
+ARRIVAL_S = 0.01
+"""Calls come one after the other, a hundred a second."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -116,7 +119,10 @@ async def serve(remotes: list[int], directory: Path) -> None:
             Call(parts, f"bench-{port}", PortLeg(parts.rtp_ports, (HOST, port)), parts.flow())
             for port in remotes
         ]
-        running = [asyncio.create_task(call.run(), name=call.call_id) for call in calls]
+        running = []
+        for call in calls:
+            running.append(asyncio.create_task(call.run(), name=call.call_id))
+            await asyncio.sleep(ARRIVAL_S)
         log.info("bench.serving", calls=len(calls))
         await stop.wait()
         pacing = parts.ticker.stats

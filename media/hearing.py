@@ -8,8 +8,7 @@ from collections.abc import Callable
 from callflow import events as ev
 from callflow.errors import ProviderError
 from media.endpoint import Endpointer, EndpointSettings, Started, Stopped
-from media.ports import FRAME_MS, Ear, Phrases
-from media.vad import VadPool
+from media.ports import FRAME_MS, Ear, Phrases, VoiceDetector
 
 Report = Callable[[ev.Event], None]
 
@@ -22,7 +21,7 @@ class Hearing:
     """
 
     def __init__(
-        self, pool: VadPool, ear: Ear, report: Report, settings: EndpointSettings | None = None
+        self, detector: VoiceDetector, ear: Ear, report: Report, settings: EndpointSettings | None = None
     ) -> None:
         self.ear = ear
         self.endpointer = Endpointer(settings)
@@ -32,7 +31,7 @@ class Hearing:
         """When the endpointer was sure of it."""
         self._report = report
         self._loop = asyncio.get_running_loop()
-        self._stream = pool.open(self._judged)
+        self._stream = detector.open(self._judged)
         self._words = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 

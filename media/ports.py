@@ -48,6 +48,26 @@ class Transport(Protocol):
         """Release the socket. Safe to call twice."""
 
 
+class VoiceStream(Protocol):
+    """One call's frames on their way through a voice detector."""
+
+    def push(self, frame: bytes, real: bool) -> None:
+        """Queue one frame for the detector's next run."""
+
+    def close(self) -> None:
+        """Forget the call. Safe to call twice."""
+
+
+class VoiceDetector(Protocol):
+    """Tells the caller's voice from silence and noise, for all calls at once."""
+
+    def open(self, on_frame: Callable[[bytes, bool, float], None]) -> VoiceStream:
+        """Begin a call. `on_frame` gets each frame, whether it is real, and its probability (0…1) of speech."""
+
+    def run(self) -> None:
+        """Judge what was pushed; the ticker calls it every few milliseconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Speech:
     """A piece of synthesised speech: PCM at 16 kHz of any length, and the words that begin inside it.
