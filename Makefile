@@ -10,6 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?=
 SCENARIO ?= order
+ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +18,7 @@ PY := $(BIN)/python
 INSTALLED := $(VENV)/.installed
 LOCKS := requirements.lock requirements-nodeps.lock
 
-say = printf '\033[1m==> %s\033[0m\n' '$(1)' >&2
+say = printf '==> %s\n' '$(1)' >&2
 
 ##@ See it
 
@@ -30,8 +31,8 @@ run: asterisk  ## Serve until Ctrl-C: call it with a softphone. SIP_PORT= HTTP_P
 	@exec $(PY) -m asterisk.lab.serve
 
 .PHONY: bench
-bench: asterisk  ## One table of what it costs and how fast it is
-	@$(PY) -m bench
+bench: asterisk  ## One table of what it costs and how fast it is. ARGS=--quick
+	@$(PY) -m bench $(ARGS)
 
 ##@ Set it up (the others do this by themselves)
 

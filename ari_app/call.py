@@ -41,6 +41,7 @@ class Call:
         self._services = services
         self._loaded = loaded
         self._mailbox: asyncio.Queue[ev.Event] = asyncio.Queue()
+        self._farewell: ev.HungUp | None = None
         self._started_at = asyncio.get_running_loop().time()
 
     def post(self, event: ev.Event) -> None:
@@ -80,11 +81,19 @@ class Call:
         self.post(ev.CallArrived(self.leg.caller, self.leg.called))
         while self.machine.state is not State.ENDED:
             event = await self._mailbox.get()
-            if isinstance(event, ev.HungUp) and line.speaking.speech:
-                line.stop_speaking(line.speaking.speech)  # the record holds what she heard of it,
-                self.post(event)  # which is told before she is gone
-                continue
-            await self._take_in(event, performer)
+            if isinstance(event, ev.HungUp) and event is not self._farewell:
+                self._hear_farewell(event, line)
+            else:
+                await self._take_in(event, performer)
+
+    def _hear_farewell(self, event: ev.HungUp, line: Line) -> None:
+        """She is gone, which Asterisk may tell twice. The record holds what she heard of the agent's last
+        words: so they are stopped, which is told before she is gone."""
+        if self._farewell is None:
+            self._farewell = event
+            if line.speaking.speech:
+                line.stop_speaking(line.speaking.speech)
+            self.post(event)
 
     async def _take_in(self, event: ev.Event, performer: Performer) -> None:
         before = self.machine.state

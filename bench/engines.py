@@ -13,6 +13,8 @@ SHORT = "All right."
 """0.6 s of tone."""
 LONG = "a" * 80
 """4.8 s: an answer to interrupt, and half of a call that repeats itself every ten seconds."""
+MONOLOGUE = "I need four winter tyres for my car, two oh five fifty five sixteen, and I need them by friday."
+"""What a caller says in every ten seconds: about four of them, without a pause that would end it."""
 
 FLOW = f"""
 flow: bench

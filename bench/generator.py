@@ -28,13 +28,13 @@ import numpy as np
 
 from asterisk.lab import voice
 from asterisk.lab.ports import HOST
+from bench.engines import MONOLOGUE
 from bench.grid import Jitter, deviations
 from media.pcm import swap_bytes
 from media.ports import FRAME_BYTES, FRAME_MS, SILENCE
 from media.resample import Doubler
 from media.rtp import HEADER_BYTES, L16_8K, SLIN16
 
-PHRASE = "I need four winter tyres for my car, two oh five fifty five sixteen, and I need them by friday."
 SPEECH_FRAMES, CYCLE_FRAMES = 200, 500
 WARM_S = 4.0
 GROUPS = FRAME_MS  # a millisecond each
@@ -48,7 +48,7 @@ _SILENT = bytes(FRAME_BYTES // 2)
 
 def cycle() -> list[bytes]:
     """The payloads of ten seconds: four of speech, as it comes from a telephone, and six of a quiet line."""
-    narrow = voice.line(PHRASE).astype("<i2").tobytes()
+    narrow = voice.line(MONOLOGUE).astype("<i2").tobytes()
     speech = Doubler().feed(narrow)[: SPEECH_FRAMES * FRAME_BYTES]
     spoken = np.frombuffer(speech.ljust(CYCLE_FRAMES * FRAME_BYTES, b"\0"), "<i2").astype(np.float64)
     noise = np.random.default_rng(1).normal(scale=NOISE, size=len(spoken))
@@ -58,7 +58,7 @@ def cycle() -> list[bytes]:
 
 def speech_frames() -> int:
     """How many frames of the cycle hold the phrase: at most `SPEECH_FRAMES`."""
-    return min(SPEECH_FRAMES, -(-voice.line(PHRASE).size * 2 * 2 // FRAME_BYTES))
+    return min(SPEECH_FRAMES, -(-voice.line(MONOLOGUE).size * 2 * 2 // FRAME_BYTES))
 
 
 class Caller:

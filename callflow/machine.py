@@ -236,7 +236,7 @@ class CallMachine(CallMemory):
             self._do(do.RecordTurn(do.Speaker.AGENT, event.heard, source, cut, event.speech))
         if event.speech == self.speech:
             self.speech = 0
-            self._after_speech()
+            self._after_speech() if event.complete else self._cut_off()
 
     def on_agent_spoke(self, event: ev.AgentSpoke) -> None:
         if not self._is_current(event.turn):
@@ -438,6 +438,12 @@ class CallMachine(CallMemory):
         self._move("listen")
         self.floor_given, self.hops = True, 0
         self._do(do.Listen(self.step, self.language))
+
+    def _cut_off(self) -> None:
+        """The agent was cut, and not by us: she hung up, which is told next. So the flow must not go on; it
+        does when nothing is told for as long as a silence lasts."""
+        self._yield_floor()
+        self._start_silence()
 
     def _fall_silent(self) -> None:
         if self.speech:

@@ -282,10 +282,15 @@ async def _serve(service: Service) -> int:
 @contextlib.contextmanager
 def _signals_interrupt() -> Iterator[None]:
     """Until the event loop has its own: whatever tells us to end raises KeyboardInterrupt."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    usual = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number in usual:
         signal.signal(number, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt):
-        yield
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
 
 
 def main() -> int:

@@ -91,7 +91,9 @@ def spoken_ms(text: str) -> int:
 class News:
     """Wakes whoever waits for a fact of this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[], str]) -> None:
+        """`told` says what happened so far, for the message of a test that waits in vain."""
+        self._told = told
         self._loop = asyncio.get_running_loop()
         self._waiting: set[asyncio.Event] = set()
 
@@ -114,7 +116,7 @@ class News:
                     woken.clear()
                 return result
         except TimeoutError:
-            raise AssertionError(f"waited {within_s} s in vain: {what}") from None
+            raise AssertionError(f"waited {within_s} s in vain for {what}; {self._told()}") from None
         finally:
             self._waiting.discard(woken)
 
@@ -194,7 +196,7 @@ class Scene:
         self._held = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Scene:
-        self.news = News()
+        self.news = News(self.told)
         self.logs = Logs(self.news)
         async with contextlib.AsyncExitStack() as held:
             held.callback(self.stage.lab.close)
@@ -262,7 +264,7 @@ class Scene:
             fits = (f for f in self.facts[since:] if f.state is state and step in (None, f.step))
             return next(fits, None)
 
-        return await self.news.until(found, f"{state} in {step or 'any step'}; {self.told()}")
+        return await self.news.until(found, f"{state} in {step or 'any step'}")
 
     async def logged(self, event: str, **fields: object) -> Mapping[str, Any]:
         """Wait for a line of the log; the first that fits, also if it is there already."""
@@ -272,15 +274,10 @@ class Scene:
 
     async def ended(self, count: int = 1) -> Record:
         """Wait until so many calls have ended and no call is up; the record of the last one."""
-        board = self.controller.switchboard
-
-        def over() -> list[Mapping[str, Any]] | None:
-            ends = self.logs.of("call.ended")
-            return ends if len(ends) >= count and not board.calls else None
-
-        await self.news.until(over, f"the end of {count} call(s); {self.told()}", 40.0)
-        async with asyncio.timeout(WAIT_S):
-            while board.calls:
+        enough = lambda: len(self.logs.of("call.ended")) >= count  # noqa: E731
+        await self.news.until(enough, f"the end of {count} call(s)", 40.0)
+        async with asyncio.timeout(WAIT_S):  # its record is closed after that line
+            while self.controller.switchboard.calls:
                 await asyncio.sleep(0.01)
         return await self.record(self.ended_ids[-1])
 

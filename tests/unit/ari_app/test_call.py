@@ -13,6 +13,7 @@ from ari_app.main import Controller, Engines
 from ari_app.settings import Settings
 from callflow import effects as do
 from callflow import events as ev
+from callflow import machine
 from callflow.machine import CallMachine
 from callflow.table import State
 from media.fakes import InstantRecognizer, ToneSynthesizer
@@ -76,6 +77,12 @@ async def asterisk() -> AsyncIterator[FakeAsterisk]:
 @pytest.fixture
 def watcher() -> Watcher:
     return Watcher()
+
+
+@pytest.fixture(autouse=True)
+def no_pause_after_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One key pressed here is a key alone."""
+    monkeypatch.setattr(machine, "KEY_ALONE_S", 0.01)
 
 
 @pytest.fixture
