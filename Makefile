@@ -51,7 +51,7 @@ asterisk: $(INSTALLED)  ## The private Asterisk and the programs of the lab
 
 .PHONY: test
 test: lint typecheck imports asterisk  ## Everything: style, types, imports, unit, integration, real Asterisk
-	@$(call say,tests: unit, integration, real Asterisk)
+	@$(call say,tests of all kinds)
 	@$(PY) -m pytest
 
 .PHONY: check

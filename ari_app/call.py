@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
 from agent.ports import Conversation
+from agent.slots import digits
 from ari_app.leg import Leg
 from ari_app.logs import bind_call
 from ari_app.perform import Performer
@@ -81,6 +83,8 @@ class Call:
         self.post(ev.CallArrived(self.leg.caller, self.leg.called))
         while self.machine.state is not State.ENDED:
             event = await self._mailbox.get()
+            if isinstance(event, ev.CallerSaid):
+                event = replace(event, digits=digits(event.text))
             if isinstance(event, ev.HungUp) and event is not self._farewell:
                 self._hear_farewell(event, line)
             else:

@@ -32,16 +32,16 @@ class Handover:
         self._record = record
         self._talk = talk
         self._note: uuid.UUID | None = None
+        self._summary: str | None = None
 
     async def carry_out(self, order: Transfer) -> None:
         """Hand over. Raises `AriError` when Asterisk will not."""
-        summary = await self._summary(order.reason)
+        summary = await self.summarize(order.reason)
         variables = self._variables(order, summary)
         if order.summary:
             self.close()
             self._note = self._services.desk.leave(summary, self._talk.language)
             variables["__CALLFLOW_SUMMARY_ID"] = str(self._note)
-        self._record.update(summary=summary)
         await self._leg.transfer(self._services.settings.queue(order.queue), variables)
 
     def close(self) -> None:
@@ -50,12 +50,17 @@ class Handover:
             self._services.desk.take_back(self._note)
             self._note = None
 
-    async def _summary(self, reason: str) -> str:
-        try:
-            return await asyncio.wait_for(self._services.agent.summarize(self._talk, reason), SUMMARY_S)
-        except (CallflowError, TimeoutError) as error:
-            log.warning("summary.plain", reason=str(error) or "not in time")
-            return f"A call from {self._talk.caller or 'an unknown number'}: {reason}."
+    async def summarize(self, reason: str) -> str:
+        """One or two sentences on the call, stored; the first that were made stay."""
+        if self._summary is None:
+            try:
+                made = self._services.agent.summarize(self._talk, reason)
+                self._summary = await asyncio.wait_for(made, SUMMARY_S)
+            except (CallflowError, TimeoutError) as error:
+                log.warning("summary.plain", reason=str(error) or "not in time")
+                self._summary = f"A call from {self._talk.caller or 'an unknown number'}: {reason}."
+            self._record.update(summary=self._summary)
+        return self._summary
 
     def _variables(self, order: Transfer, summary: str) -> dict[str, str]:
         """The channel variables of a hand-over; two underlines: the operator's channel inherits it."""

@@ -9,6 +9,7 @@ from ari_app.path import MediaPath
 from ari_app.services import Services
 from ari_app.settings import Destination
 from callflow import events as ev
+from callflow.errors import AriUnreachable
 from media.line import Line
 
 
@@ -76,8 +77,12 @@ class AriLeg:
             raise
 
     async def hang_up(self) -> None:
-        """End the call."""
-        await self._services.ari.hang_up(self.channel_id)
+        """End the call; while Asterisk is out of reach it is noted down, and done after."""
+        try:
+            await self._services.ari.hang_up(self.channel_id)
+        except AriUnreachable:
+            self._services.unended.add(self.channel_id)
+            raise
 
     async def release(self) -> None:
         """Remove the bridge and the media channel."""

@@ -55,10 +55,12 @@ class Engines:
 
 def embedded(settings: Settings) -> Engines:
     """The engines that need no key and no cloud. Raises `ProviderRefused` when they are not installed."""
-    from media.stt.pocketsphinx import PocketsphinxRecognizer  # optional: installed by callflow[embedded]
+    # Optional, installed by callflow[embedded].
+    from media.stt.pocketsphinx import PocketsphinxRecognizer
+    from media.stt.pool import Pool
     from media.tts.espeak import EspeakSynthesizer
 
-    recognizer = PocketsphinxRecognizer(workers=settings.stt_workers)
+    recognizer = PocketsphinxRecognizer(Pool(settings.stt_workers))
     if not settings.store_api_url:
         return Engines(recognizer, LocalAgent(Registry(())), EspeakSynthesizer())
     key = settings.store_api_key.get_secret_value()
@@ -109,6 +111,7 @@ class Controller:
         engines = self._engines or embedded(settings)
         for engine in (engines.recognizer, engines.agent, engines.synthesizer):
             self._held.push_async_callback(engine.close)
+        await engines.recognizer.start()
         store = SqlStore(settings.database_url.get_secret_value())
         self._held.push_async_callback(store.close)
         vad = self._start_ticker()

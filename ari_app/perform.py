@@ -182,10 +182,13 @@ class Performer:
         self._talk.visit += 1
         self._record.step(order.step, order.reason)
 
-    def _close_call(self, order: do.CloseCall) -> None:
+    async def _close_call(self, order: do.CloseCall) -> None:
         self._record.update(disposition=order.disposition, last_step=order.step, ended_at=now())
+        await self.handover.summarize(order.disposition)
         if self._talk.slots:
             self._record.update(slots=dict(self._talk.slots))
+        if self._line.transport is not None:  # another than at the answer, if the path had to fall back
+            self._record.update(transport=self._line.transport.name)
 
 
 def new_call_id() -> str:

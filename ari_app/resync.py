@@ -29,7 +29,8 @@ class Resync:
         self._switchboard = switchboard
 
     async def run(self) -> None:
-        """End calls whose channel is gone, hand lonely callers to people, sweep what is nobody's."""
+        """End calls whose channel is gone, hang up those that are over, hand lonely callers to people, sweep
+        what is nobody's."""
         for attempt in range(TRIES):
             try:
                 await self._once()
@@ -46,6 +47,10 @@ class Resync:
         for call in self._switchboard.calls:
             if call.leg.by_ari and call.leg.channel_id not in alive:
                 call.post(ev.HungUp())
+        for channel_id in tuple(self._services.unended):
+            await ari.hang_up(channel_id)
+            self._services.unended.discard(channel_id)
+            alive.discard(channel_id)
         for channel_id in application.channels:
             await self._look_after(channel_id, alive)
         for bridge_id in application.bridges:

@@ -45,5 +45,7 @@ class Services:
     """The flow that a new call gets."""
     arrivals: Arrivals = field(default_factory=Arrivals)
     observers: list[Observer] = field(default_factory=list)
+    unended: set[str] = field(default_factory=set)
+    """Channels whose calls are over, and that could not be hung up because Asterisk was out of reach."""
     rtp_is_heard: bool = True
     """Whether the start-up self-test found that Asterisk hears our RTP."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: measure everything once and print one table. `--quick` takes a minute, all of it five."""
+"""`python -m bench`: measure everything once, print one table. `--quick` takes a minute, the whole five."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ from bench.turns import Turns, loads, stage, turns
 
 METHOD = """\
 Method. Engines without delay: any words are understood at once, the answer is a tone that is ready.
+
 Through Asterisk: telephones behind a second Asterisk (G.711 over SIP and RTP) call the one under test, whose
-ExternalMedia (RTP) leads to the controller, a process of its own. Instants are read at the telephone: a sound
-is audible from -46 dBFS on; {dials} calls one by one for the set-up, then {callers} callers at once, who also
-cut into long answers. What a caller waits holds the VAD's hangover, the caller's packet, Asterisk's way there
-and back with its mixing (up to 20 ms each), the VAD's tail and our own part. Our own part is read inside: from
-the arrival of the packet that completed the hangover to the sending of the reply's first packet.
-Through the RTP port alone: another process sends each call 50 packets a second, speech in 4 s of every 10, and
-stamps what comes back by the kernel. All of the controller's call logic runs, with the VAD's network, records
-in SQLite and the agent speaking as long as callers do; only ARI is left out. Jitter: a packet's distance from
-its call's own grid of 20 ms (which the first packet of an answer leaves on purpose, to come early); late: more
-than 10 ms after it. CPU: user and system time of the process under test alone, over {seconds:g} s.
-`answer`: last packet of speech → first of the answer, less the hangover: our own part and the VAD's tail.
-`no core`: share of the time in which the process under test could run and the machine had no core for it."""
+ExternalMedia (RTP) leads to the controller, a process of its own. Instants are read at the telephone; a sound
+is audible from -46 dBFS on. {dials} calls one by one for the set-up, then {callers} callers at once, who also
+cut in on long answers. What a caller waits holds the VAD's hangover, the caller's packet, Asterisk's way
+there and back with its mixing (up to 20 ms each), the VAD's tail and our own part. Our own part is read
+inside: from the arrival of the packet that made the hangover complete to the sending of the reply's first.
+
+By the RTP port alone: another process sends each call 50 packets a second, speech in 4 s of every 10, and
+stamps by the kernel what comes back. The controller's whole call logic runs, with the VAD's network, records
+in SQLite, and an agent that speaks as long as the caller; only ARI is left out. CPU: user and system time of
+the process under test alone, over {seconds:g} s. Jitter: a packet's distance from its call's own grid of
+20 ms (the first packet of an answer leaves it on purpose, to come early); late: more than 10 ms behind it.
+answer: last packet of speech to first of the answer, less the hangover: the VAD's tail and our own part.
+no core: how much of the time the process under test could run and the machine had no core for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the processes under test hear, think and speak with: engines without any delay, and a flow to match."""
+"""What the processes under test speak with, a voice without any delay, and the flow that they play."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from media.ports import Speech
 GREETING = "Good day."
 SHORT = "All right."
 """0.6 s of tone."""
-LONG = "a" * 80
+LONG = " ".join(["la"] * 27)
 """4.8 s: an answer to interrupt, and half of a call that repeats itself every ten seconds."""
 MONOLOGUE = "I need four winter tyres for my car, two oh five fifty five sixteen, and I need them by friday."
 """What a caller says in every ten seconds: about four of them, without a pause that would end it."""

@@ -18,7 +18,6 @@ import json
 import select
 import socket
 import struct
-import sys
 import time
 from array import array
 from dataclasses import asdict
@@ -31,7 +30,7 @@ from asterisk.lab.ports import HOST
 from bench.engines import MONOLOGUE
 from bench.grid import Jitter, deviations
 from media.pcm import swap_bytes
-from media.ports import FRAME_BYTES, FRAME_MS, SILENCE
+from media.ports import FRAME_BYTES, FRAME_MS
 from media.resample import Doubler
 from media.rtp import HEADER_BYTES, L16_8K, SLIN16
 
@@ -198,4 +197,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

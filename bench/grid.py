@@ -20,8 +20,7 @@ def deviations(times: Floats, sequences: NDArray[np.uint16]) -> Floats:
     """
     if not len(times):
         return np.empty(0)
-    steps = np.diff(sequences.astype(np.int64))
-    places = np.concatenate(([0], np.cumsum((steps + 0x8000) % 0x10000 - 0x8000)))
+    places = np.unwrap(sequences.astype(np.float64), period=0x10000)
     offsets = times - places * FRAME_S
     return np.asarray(offsets - np.median(offsets))
 

@@ -79,10 +79,10 @@ class PortLeg:
 
 
 @contextlib.asynccontextmanager
-async def services(flow: LoadedFlow, directory: Path) -> AsyncIterator[Services]:
+async def services(flow: LoadedFlow, vad: VadPool, directory: Path) -> AsyncIterator[Services]:
     """The parts of a controller, without Asterisk."""
     settings = Settings.of({"ARI_PASSWORD": "unused", "DATABASE_URL": f"sqlite:///{directory}/calls.db"})
-    ticker, vad = Ticker(), VadPool(silero.load())
+    ticker = Ticker()
     store = SqlStore(settings.database_url.get_secret_value())
     synthesizer = ReadyTones()
     ticker.every_subtick(lambda _: vad.run())
@@ -114,7 +114,8 @@ async def serve(remotes: list[int], directory: Path) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     path = directory / "bench.yaml"
     path.write_text(FLOW, encoding="utf-8")
-    async with services(load_file(path), directory) as parts:
+    vad = VadPool(silero.load())
+    async with services(load_file(path), vad, directory) as parts:
         calls = [
             Call(parts, f"bench-{port}", PortLeg(parts.rtp_ports, (HOST, port)), parts.flow())
             for port in remotes
@@ -134,7 +135,7 @@ async def serve(remotes: list[int], directory: Path) -> None:
             pacing_p99_ms=pacing.p99_s * 1000,
             skipped=pacing.skipped,
             failed=pacing.failed,
-            hurried=parts.vad.hurried,
+            hurried=vad.hurried,
         )
 
 

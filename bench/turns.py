@@ -100,15 +100,23 @@ async def _dial(centre: Stage, found: Turns) -> None:
 async def _converse(call: PhoneCall, rounds: int, found: Turns, at: int) -> None:
     """A short answer, then a long one that is cut short."""
     await asyncio.sleep(at * 0.3)
-    await call.hears_silence(QUIET_S)
+    await _quiet(call, found)
     for turn in range(rounds):
         phrase = voice.line(PHRASES[(at + turn) % len(PHRASES)])
         await _ask(call, phrase, found)
-        await call.hears_silence(QUIET_S)
+        await _quiet(call, found)
         await _ask(call, phrase, found)
         await asyncio.sleep(INTO_ANSWER_S)
         await _cut_in(call, phrase, found)
+        await _quiet(call, found)
+
+
+async def _quiet(call: PhoneCall, found: Turns) -> None:
+    """Wait until the agent has spoken and stopped."""
+    try:
         await call.hears_silence(QUIET_S)
+    except TimeoutError:
+        found.missed += 1
 
 
 async def _ask(call: PhoneCall, phrase: Samples, found: Turns) -> None:
@@ -117,12 +125,17 @@ async def _ask(call: PhoneCall, phrase: Samples, found: Turns) -> None:
 
 
 async def _await_answer(call: PhoneCall, found: Turns) -> None:
+    """An answer counts when there was quiet before it: no other sound may pass for one."""
+    stopped_s = call.last_spoke_end or 0.0
+    busy = call.heard.last_audible(stopped_s - 0.1, stopped_s) is not None
     try:
         await call.hears_speech()
     except TimeoutError:
+        busy = True
+    if busy or call.latency_ms is None:
         found.missed += 1
     else:
-        found.heard.append(call.latency_ms or 0.0)
+        found.heard.append(call.latency_ms)
 
 
 async def _cut_in(call: PhoneCall, phrase: Samples, found: Turns) -> None:

@@ -1,4 +1,4 @@
-"""A look inside one turn: from the packet that decided that the caller has stopped, to the first of the reply.
+"""A look inside a turn: from the packet that decided that the caller has stopped to the first of the reply.
 
     watch = Watches(report)
     recognizer = watch.recognizer("yes")

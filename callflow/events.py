@@ -63,11 +63,12 @@ class CallerStopped(Event):
 
 @dataclass(frozen=True, slots=True)
 class CallerSaid(Event):
-    """The words of one utterance; empty when they were not understood."""
+    """The words of one utterance; empty when they were not understood. `digits`: those spoken, as keys."""
 
     text: str
     confidence: float = 1.0
     language: str | None = None
+    digits: str = ""
 
 
 @dataclass(frozen=True, slots=True)

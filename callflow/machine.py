@@ -161,15 +161,9 @@ class CallMachine(CallMemory):
             return
         if isinstance(self._current, AgentStep):
             self._ask("")
-        else:
-            self._go_on(None)
-
-    def _go_on(self, words: ev.CallerSaid | None) -> None:
-        """Words where none were asked for: a menu waits, a step that was cut in on goes to its next."""
-        if isinstance(self._current, MenuStep):
+        elif isinstance(self._current, MenuStep):
             self._start_silence()
         else:
-            self.early = words
             self._after_speech()
 
     def _heard(self, event: ev.CallerSaid) -> None:
@@ -185,10 +179,16 @@ class CallMachine(CallMemory):
         text = f"{self.asked} {event.text}".strip() if self.turn and not self.speech else event.text
         if self.speech or self.turn:
             self._yield_floor()
-        if isinstance(self._current, AgentStep):
+        step = self._current
+        if isinstance(step, AgentStep):
             self._ask(text)
-        else:
-            self._go_on(event)
+        elif isinstance(step, MenuStep) and event.digits:
+            self._key(event.digits)
+        elif isinstance(step, MenuStep):
+            self._miss(step, "wrong_key")
+        else:  # a step that only speaks was cut in on: the words are for the next one
+            self.early = event
+            self._after_speech()
 
     def _key(self, key: str) -> None:
         name = KEY_EVENTS.get(key, f"key_{key}")

@@ -45,6 +45,9 @@ class InstantRecognizer:
     def __init__(self, hear: Callable[[], str] = lambda: "winter tyres") -> None:
         self._hear = hear
 
+    async def start(self) -> None:
+        """Always ready."""
+
     def open(self, language: str) -> InstantEar:
         """An ear for one call."""
         return InstantEar(self._hear)

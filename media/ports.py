@@ -142,6 +142,9 @@ class Recognizer(Protocol):
 
     name: str
 
+    async def start(self) -> None:
+        """Begin to get ready, so that the first call need not wait; returns at once."""
+
     def open(self, language: str) -> Ear:
         """Open a stream for one call."""
 

@@ -265,8 +265,9 @@ async def _serve(service: Service) -> int:
 
     def on_signal() -> None:
         if not serving.cancelling():
-            print("\nEnding in order; Ctrl-C again does not wait for calls.", flush=True)
             serving.cancel()
+            with contextlib.suppress(OSError):  # the terminal may be gone: that is what SIGHUP says
+                print("\nEnding in order; Ctrl-C again does not wait for calls.", flush=True)
         else:
             service.hurry()
 

@@ -27,7 +27,7 @@ from typing import Any
 
 from asterisk.lab.instance import Lab
 from asterisk.lab.phone import PhoneExchange
-from asterisk.lab.ports import HOST, free_port
+from asterisk.lab.ports import HOST, free_port, rtp_range
 
 READY_S = 30.0
 STOP_S = 15.0
@@ -153,6 +153,7 @@ class Stage:
         self.audiosocket_port = free_port(socket.SOCK_STREAM)
         self.http_port = free_port(socket.SOCK_STREAM)
         self.shop_port = free_port(socket.SOCK_STREAM)
+        self.rtp_range = rtp_range()
         self.lab = Lab(
             operators=dict.fromkeys(operators, self.phones.sip_port),
             controller=f"{HOST}:{self.audiosocket_port}",
@@ -176,7 +177,7 @@ class Stage:
     @property
     def environment(self) -> dict[str, str]:
         """The controller's settings."""
-        low, high = 12_000 + 500 * (os.getpid() % 80), 12_498 + 500 * (os.getpid() % 80)
+        low, high = self.rtp_range
         return {
             "ARI_URL": self.lab.ari_url,
             "ARI_USER": self.lab.ari_user,

@@ -17,10 +17,10 @@ TURN_S = 45.0
 """Longer than this no turn of any story takes."""
 
 ANSWERS = (
-    (r"size", "two oh five fifty five sixteen"),
-    (r"season|summer|winter", "winter"),
-    (r"number|call you", "yes"),
-    (r"order|confirm|shall|correct", "yes"),
+    (r"confirm the order", "yes"),
+    (r"number you are calling from", "yes"),
+    (r"which season", "winter"),
+    (r"which size", "two oh five fifty five sixteen"),
 )
 """What she says to what she is asked, first match first."""
 

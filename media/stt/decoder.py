@@ -16,9 +16,9 @@ from media.stt.wire import Answer, Job
 GRAMMARS = 64  # kept compiled; a decoder that has had more is made anew (10 ms)
 SHORTEST_BYTES = RATE * 2 // 10  # 100 ms
 
-REFUSED = -190.0
-"""The evidence (`sphinx.evidence`) at which words are as likely meant as not; docs/decisions/embedded-speech.md
-tells how it was measured."""
+REFUSED = -210.0
+"""The evidence (`sphinx.evidence`) at which words are as likely meant as not.
+How it was measured: docs/decisions/embedded-speech.md."""
 SPREAD = 40.0
 """How fast the confidence rises around it."""
 

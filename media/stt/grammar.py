@@ -15,6 +15,10 @@ LEAD = {"en": "um uh er well", "uk": "ну", "ru": "ну"}
 """Words that people put before what they mean; they are heard, and left out of the text."""
 TAIL = {"en": "please", "uk": "будь ласка", "ru": "пожалуйста"}
 
+DIGIT = 1e-10
+"""The probability of one more digit. So small, because digits in any order explain other words in noise:
+measured at 23 dB of noise, it gives back 8 of the 10 phrases in 72 that digits took, and costs no digit."""
+
 Arc = tuple[int, int, float, str | None]
 """From state, to state, probability, word; None passes without a word."""
 
@@ -54,9 +58,7 @@ def graph(phrases: Iterable[tuple[str, ...]], *, digits: bool, language: str) ->
     return Graph(arcs.weighted())
 
 
-def meaning(
-    heard: tuple[str, ...], phrases: frozenset[tuple[str, ...]], language: str
-) -> tuple[str, ...]:
+def meaning(heard: tuple[str, ...], phrases: frozenset[tuple[str, ...]], language: str) -> tuple[str, ...]:
     """What was heard without the words of courtesy around it, unless they belong to a phrase."""
     tail = tuple(TAIL.get(language, "").split())
     if heard not in phrases and tail and len(heard) > len(tail) and heard[-len(tail) :] == tail:
@@ -72,14 +74,14 @@ class _Arcs:
     def __init__(self) -> None:
         self._next = 2
         self._to: dict[tuple[int, str], int] = {}
-        self._arcs: dict[tuple[int, int, str | None], None] = {}  # a set that keeps its order
+        self._arcs: dict[tuple[int, int, str | None], float | None] = {}  # None: like the others of its state
 
     def state(self) -> int:
         self._next += 1
         return self._next - 1
 
-    def add(self, begin: int, end: int, word: str | None) -> None:
-        self._arcs[begin, end, word] = None
+    def add(self, begin: int, end: int, word: str | None, probability: float | None = None) -> None:
+        self._arcs[begin, end, word] = probability
 
     def path(self, begin: int, phrase: tuple[str, ...], end: int) -> None:
         """Lead from `begin` to `end` by the words, along paths that are there already."""
@@ -104,13 +106,16 @@ class _Arcs:
         """One word of the choice or more."""
         again = self.state()
         for word in choice:
-            self.add(begin, again, word)
-            self.add(again, again, word)
+            self.add(begin, again, word, DIGIT)
+            self.add(again, again, word, DIGIT)
         self.add(again, end, None)
 
     def weighted(self) -> tuple[Arc, ...]:
-        """The arcs, those that leave a state equally likely."""
+        """The arcs; those that leave a state are equally likely, but for those that said otherwise."""
         leaving: dict[int, int] = {}
         for begin, _, _ in self._arcs:
             leaving[begin] = leaving.get(begin, 0) + 1
-        return tuple((begin, end, 1 / leaving[begin], word) for begin, end, word in self._arcs)
+        return tuple(
+            (begin, end, probability or 1 / leaving[begin], word)
+            for (begin, end, word), probability in self._arcs.items()
+        )

@@ -39,9 +39,11 @@ def serve(jobs: BinaryIO, answers: BinaryIO) -> None:
     decoder.answer(Job(("yes", "no"), digits=True, language="en"))  # reads what the first utterance needs
     _write(answers, Answer())
     while len(head := jobs.read(LENGTH.size)) == LENGTH.size:
-        job = unpack_job(jobs.read(LENGTH.unpack(head)[0]))
+        (length,) = LENGTH.unpack(head)
+        if len(body := jobs.read(length)) < length:
+            return
         try:
-            answer = decoder.answer(job)
+            answer = decoder.answer(unpack_job(body))
         except (CallflowError, RuntimeError) as error:  # RuntimeError is all that PocketSphinx raises
             answer = Answer(error=f"{type(error).__name__}: {error}")
         _write(answers, answer)

@@ -42,6 +42,10 @@ class EspeakSynthesizer:
 
     name = "espeak"
 
+    def __init__(self) -> None:
+        """Raises `ProviderRefused` when the engine is not installed; it is loaded by the first sentence."""
+        espeaklib.require()
+
     async def synthesize(self, text: str, language: str) -> AsyncIterator[Speech]:
         """Yield the speech of one sentence in pieces of about 60 ms, the first within a millisecond or so.
 
@@ -95,7 +99,7 @@ class _Sentence:
         voice = self._voice
         engine.use(voice.name, words_per_minute=voice.words_per_minute, volume=voice.volume)
         engine.speak(self._reading.text, sink)
-        self._give(pieces.next(b"", (), last=True))
+        self._give(pieces.rest())
 
     def _give(self, piece: Speech) -> None:
         if (piece.pcm or piece.words) and not self.cancelled.is_set():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib.util
 from collections.abc import Callable
 from ctypes import POINTER, c_char_p, c_int, c_short, c_uint, c_void_p
 
@@ -115,13 +116,16 @@ def _words(events: ctypes._Pointer[_Event]) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
+def require() -> None:
+    """Raise `ProviderRefused` when the wheel with the library is not installed."""
+    if importlib.util.find_spec("espeakng_loader") is None:
+        raise ProviderRefused("The embedded voice is not installed: pip install 'callflow[embedded]'")
+
+
 @functools.cache
 def load() -> Espeak:
-    """The one library of this process. Raises `ProviderRefused` when the wheel is not installed."""
-    try:
-        import espeakng_loader
-    except ImportError as error:
-        raise ProviderRefused(
-            "The embedded voice is not installed: pip install 'callflow[embedded]'"
-        ) from error
+    """The one library of this process, loaded when first wanted (10 ms). Raises `ProviderError`."""
+    require()
+    import espeakng_loader  # optional, so not at the top
+
     return Espeak(espeakng_loader.get_library_path(), espeakng_loader.get_data_path())

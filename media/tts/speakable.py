@@ -140,11 +140,12 @@ _Special = tuple[re.Match[str], _Reader]
 
 _AMOUNT = r"(?P<amount>\d{1,3}(?:[ ,\u00a0]\d{3})+(?!\d)|\d+)"
 _CURRENCY = r"(?P<currency>UAH\b|USD\b|EUR\b|грн\b\.?|[₴$€])"
+_INCH = r"[RР]\s?(?P<inch>\d\d)\b"
 _FORMS: tuple[tuple[re.Pattern[str], _Reader], ...] = tuple(
     (re.compile(form, re.IGNORECASE), read)
     for form, read in (
-        (r"(?<![\w/])(?P<width>\d{3})\s?/\s?(?P<profile>\d\d)(?![\d/])(?:\s?Z?[RР]\s?(?P<inch>\d\d)\b)?", _size),
-        (r"(?<!\w)[RР](?P<inch>\d\d)\b", _rim),
+        (rf"(?<![\w/])(?P<width>\d{{3}})\s?/\s?(?P<profile>\d\d)(?![\d/])(?:\s?Z?{_INCH})?", _size),
+        (rf"(?<!\w){_INCH}", _rim),
         (rf"(?<![\d.,]){_AMOUNT}(?:[.,](?P<cents>\d\d))?\s?{_CURRENCY}", _price),
         (rf"(?P<currency>[₴$€])\s?{_AMOUNT}(?:\.(?P<cents>\d\d)(?!\d))?", _price),
         (r"\+\d[\d\s()-]{7,17}\d|(?<![\w+(-])\(?0\d[\d\s()-]{6,13}\d(?!\w)", _phone),

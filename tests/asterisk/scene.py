@@ -221,6 +221,7 @@ class Scene:
     async def enter(self, controller: Controller) -> Controller:
         """Start a controller that `new_controller` made; what there is then is no leftover of a call."""
         self._controller = await self._held.enter_async_context(controller)
+        await self.logged("ari.up")
         self._watch = Watch(controller, self.lab)
         return controller
 

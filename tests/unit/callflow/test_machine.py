@@ -159,6 +159,20 @@ def test_wrong_keys_are_bounded(seller: TalkingCall) -> None:
     assert (seller.step, seller.machine.reason) == ("operator", "wrong_key")
 
 
+def test_a_digit_spoken_in_a_menu_is_its_key(seller: TalkingCall) -> None:
+    seller.machine._enter("keypad", "test")
+    seller.bot_finishes()
+    seller.tell(ev.CallerSaid("one", digits="1"))
+    assert (seller.step, seller.machine.reason) == ("seller", "key_1")
+
+
+def test_words_that_are_no_key_are_bounded(seller: TalkingCall) -> None:
+    seller.machine._enter("keypad", "test")
+    for _ in range(2):
+        seller.tell(ev.CallerSaid("hello there"))
+    assert seller.step == "operator"
+
+
 def test_a_number_is_dictated_by_keys(seller: TalkingCall) -> None:
     for key in "5012":
         effects = seller.presses(key)
