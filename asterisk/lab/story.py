@@ -56,6 +56,18 @@ class Caller:
         if self.call.latency_ms is not None:
             self.waits_ms.append(self.call.latency_ms)
 
+    async def presses(self, key: str) -> None:
+        """Press a key when the agent has finished, and measure likewise."""
+        await self.call.press(key)
+        pressed_s = time.monotonic()
+        heard_s = await self.call.hears_speech(timeout_s=TURN_S)
+        self.waits_ms.append((heard_s - pressed_s) * 1000)
+
+    async def hears_out(self, step: str) -> None:
+        """Wait until the call is in a step, and what is said there has been said."""
+        await self.stage.controller.says("call.state", step=step, timeout_s=2 * TURN_S)
+        await self.call.hears_silence(after_s=0.7, timeout_s=TURN_S, since_s=time.monotonic())
+
     async def talks(self, until: Callable[[str], bool] = lambda _: False) -> None:
         """Answer question after question until the agent has hung up, or `until` says so."""
         try:
@@ -98,16 +110,15 @@ async def operator(stage: Stage, caller: Caller) -> Checks:
     """She wants a person: the operator hears why she calls, then the two talk."""
     phone = stage.phones.extension("201").answers(after_s=0.5)
     await caller.is_asked()
-    await caller.call.says("operator please")
+    await caller.answers("operator please")
     return await _is_put_through(phone, caller)
 
 
 async def silence(stage: Stage, caller: Caller) -> Checks:
     """She says nothing, hears each reminder and the keypad, and presses 0."""
     phone = stage.phones.extension("201").answers(after_s=0.5)
-    await _waits_for(stage, "keypad")
-    await caller.call.hears_silence(after_s=0.7, timeout_s=TURN_S)
-    await caller.call.press("0")
+    await caller.hears_out("keypad")
+    await caller.presses("0")
     checks = await _is_put_through(phone, caller)
     reminders = [s for s in agent_words(stage.controller.lines) if "still there" in s or "cannot hear" in s]
     checks["she was reminded twice"] = len(reminders) == 2
@@ -130,16 +141,11 @@ async def barge_in(stage: Stage, caller: Caller) -> Checks:
 async def keypad(stage: Stage, caller: Caller) -> Checks:
     """She uses keys alone: the keypad comes by itself, and 0 brings a person."""
     phone = stage.phones.extension("201").answers(after_s=0.5)
-    await _waits_for(stage, "keypad")
-    await caller.call.hears_speech(timeout_s=TURN_S)
-    await caller.call.press("9")  # leads nowhere: the menu is said again
+    await caller.hears_out("keypad")
+    await caller.presses("9")  # leads nowhere: the menu is said again
     await caller.call.hears_silence(after_s=0.7, timeout_s=TURN_S)
-    await caller.call.press("0")
+    await caller.presses("0")
     return await _is_put_through(phone, caller)
-
-
-async def _waits_for(stage: Stage, step: str) -> None:
-    await stage.controller.says("call.state", step=step, timeout_s=2 * TURN_S)
 
 
 async def _is_put_through(phone: Extension, caller: Caller) -> Checks:

@@ -61,11 +61,11 @@ def graph(phrases: Iterable[tuple[str, ...]], *, digits: bool, language: str) ->
 def meaning(heard: tuple[str, ...], phrases: frozenset[tuple[str, ...]], language: str) -> tuple[str, ...]:
     """What was heard without the words of courtesy around it, unless they belong to a phrase."""
     tail = tuple(TAIL.get(language, "").split())
-    if heard not in phrases and tail and len(heard) > len(tail) and heard[-len(tail) :] == tail:
-        heard = heard[: -len(tail)]
-    if heard not in phrases and len(heard) > 1 and heard[0] in LEAD.get(language, "").split():
-        heard = heard[1:]
-    return heard
+    led = heard[1:] if heard[:1] and heard[0] in LEAD.get(language, "").split() else heard
+    ways = [heard, led]
+    if tail and heard[-len(tail) :] == tail:
+        ways += [heard[: -len(tail)], led[: -len(tail)]]
+    return next((way for way in ways if way in phrases), ways[-1])
 
 
 class _Arcs:

@@ -35,12 +35,14 @@ def _words(pieces: list[Speech]) -> list[str]:
 
 
 def _alike(one: bytes, other: bytes) -> bool:
-    """Whether two sounds are the same speech. Never bit for bit: the engine's breath is random."""
+    """Whether two sounds are the same speech: never bit for bit, the engine's breath and pace are random by
+    some samples. Different sentences correlate below 0.3."""
+    size = min(len(one), len(other)) // 1_280 * 1_280
     loudness = [
-        np.abs(np.frombuffer(sound[: len(sound) // 640 * 640], np.int16).reshape(-1, 320).astype(int)).mean(1)
+        np.abs(np.frombuffer(sound[:size], np.int16).reshape(-1, 640).astype(int)).mean(1)
         for sound in (one, other)
     ]
-    return len(one) == len(other) and float(np.corrcoef(loudness)[0, 1]) > 0.98
+    return abs(len(one) - len(other)) < size / 100 and float(np.corrcoef(loudness)[0, 1]) > 0.9
 
 
 @pytest.mark.parametrize("language", TEXTS)
