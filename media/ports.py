@@ -62,7 +62,7 @@ class VoiceDetector(Protocol):
     """Tells the caller's voice from silence and noise, for all calls at once."""
 
     def open(self, on_frame: Callable[[bytes, bool, float], None]) -> VoiceStream:
-        """Begin a call. `on_frame` gets each frame, whether it is real, and its probability of speech, 0…1."""
+        """Begin a call. `on_frame` gets each frame, whether it is real, and its chance of speech, 0…1."""
 
     def run(self) -> None:
         """Judge what was pushed; the ticker calls it every few milliseconds."""

@@ -79,7 +79,7 @@ class PhoneExchange:
         *,
         target_host: str = HOST,
         sip_port: int = 0,
-        codecs: str = "alaw,ulaw",  # the trunk's own order: AudioSocket() garbles what changes codec in mid-call
+        codecs: str = "alaw,ulaw",  # the trunk's order: AudioSocket() garbles a change of codec in mid-call
     ) -> None:
         self.target_sip_port, self.target_host = target_sip_port, target_host
         self.sip_port = sip_port or free_port(socket.SOCK_DGRAM)

@@ -57,9 +57,9 @@ class Caller:
             self.waits_ms.append(self.call.latency_ms)
 
     async def presses(self, key: str) -> None:
-        """Press a key when the agent has finished, and measure likewise."""
-        await self.call.press(key)
+        """Press a key, and measure from the moment the finger goes down."""
         pressed_s = time.monotonic()
+        await self.call.press(key)
         heard_s = await self.call.hears_speech(timeout_s=TURN_S)
         self.waits_ms.append((heard_s - pressed_s) * 1000)
 

@@ -274,13 +274,14 @@ class Scene:
         return lines[0]
 
     async def ended(self, count: int = 1) -> Record:
-        """Wait until so many calls have ended and no call is up; the record of the last one."""
+        """Wait until so many calls have ended, each with all it held; the record of the last of them."""
         enough = lambda: len(self.logs.of("call.ended")) >= count  # noqa: E731
         await self.news.until(enough, f"the end of {count} call(s)", 40.0)
-        async with asyncio.timeout(WAIT_S):  # its record is closed after that line
-            while self.controller.switchboard.calls:
+        call_ids = self.ended_ids[:count]
+        async with asyncio.timeout(WAIT_S):  # a record is closed after that line
+            while any(call.call_id in call_ids for call in self.controller.switchboard.calls):
                 await asyncio.sleep(0.01)
-        return await self.record(self.ended_ids[-1])
+        return await self.record(call_ids[-1])
 
     @property
     def ended_ids(self) -> list[str]:

@@ -6,6 +6,7 @@ import asyncio
 import time
 
 from asterisk.lab.phone_call import PhoneCall
+from asterisk.lab.phone_extension import Extension
 from callflow.table import State
 from tests.asterisk.leftovers import in_asterisk
 from tests.asterisk.scene import Scene
@@ -36,16 +37,28 @@ async def test_the_caller_talks_to_an_operator() -> None:
 
 async def test_a_controller_that_stopped_leaves_the_next_caller_to_people() -> None:
     """With its last call still up: that caller is handed over, not dropped."""
-    async with Scene(controller=False) as scene:
+    async with Scene(controller=False, operators=("201", "202")) as scene:
         async with scene.new_controller() as controller:
-            await scene.phones.dial("100")
+            first = await scene.phones.dial("100")
             await scene.reaches(State.LISTENING)
-            operator = scene.phones.extension("201").answers(0.2)
+            operators = [scene.phones.extension(number).answers(0.2) for number in ("201", "202")]
             await controller.drain(0)
-            first = await operator.takes()
+            taken = await soonest(operators)
         second = await scene.phones.place("100", caller="+380509998877")
-        waits = await operator.takes(15)
-        assert waits.caller == second.caller
-        await talk(second, waits)
-        await asyncio.gather(second.hang_up(), first.hang_up())
-        await waits.hung_up()
+        next_taken = await soonest(operators)
+        assert [taken.caller, next_taken.caller] == [first.caller, second.caller]
+        await talk(first, taken)
+        await talk(second, next_taken)
+        await asyncio.gather(first.hang_up(), second.hang_up())
+        await asyncio.gather(taken.hung_up(), next_taken.hung_up())
+        assert await in_asterisk(scene.lab) == []
+
+
+async def soonest(operators: list[Extension]) -> PhoneCall:
+    """The next call that any of some operators takes."""
+    waiting = [asyncio.ensure_future(operator.takes()) for operator in operators]
+    done, rest = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for other in rest:
+        other.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+    return done.pop().result()

@@ -1,4 +1,4 @@
-"""A call's line: silence under the speech, a first word that does not wait, a true account of what was sent."""
+"""A call's line: silence under speech, a first word that does not wait, a true account of what is sent."""
 
 from __future__ import annotations
 
