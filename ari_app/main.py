@@ -26,6 +26,7 @@ from ari_app.readiness import Probe, Readiness
 from ari_app.selftest import prove_return_path
 from ari_app.services import Observer, Services
 from ari_app.settings import Settings
+from ari_app.steady import keep_steady
 from ari_app.summary import SummaryDesk
 from ari_app.switchboard import Switchboard
 from callflow.errors import AriUnreachable, CallflowError, FlowError
@@ -187,6 +188,7 @@ class Controller:
                 break
         self._keep(self.link.run(), "ari-link")
         await self._prove_return_path()
+        keep_steady()
         log.info("controller.serving", app=settings.ari_app, http=self.http_port)
 
     async def _introduce(self) -> None:

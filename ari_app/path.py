@@ -32,7 +32,7 @@ CONNECT_S = 2.0
 log = structlog.get_logger(__name__)
 
 
-class Flow(Enum):
+class Proof(Enum):
     """What the counters say."""
 
     BOTH_WAYS = "both ways"
@@ -143,27 +143,27 @@ class MediaPath:
                 await asyncio.sleep(pause_s)
                 looks += 1
                 flow = await self._look()
-                if flow is Flow.BOTH_WAYS:
+                if flow is Proof.BOTH_WAYS:
                     log.debug("media.proved", after_looks=looks)
                     return
-                if flow is not Flow.UNKNOWN and looks > 1:
-                    await self._fall_back(flow.value, begin_again=flow is Flow.NOT_OUT)
+                if flow is not Proof.UNKNOWN and looks > 1:
+                    await self._fall_back(flow.value, begin_again=flow is Proof.NOT_OUT)
                     return
                 pause_s = SECOND_LOOK_S if looks == 1 else LATER_LOOKS_S
 
-    async def _look(self) -> Flow:
+    async def _look(self) -> Proof:
         transport = self._line.transport
         if transport is None:
-            return Flow.UNKNOWN
+            return Proof.UNKNOWN
         count = await self._ari.rtp_count(self._channel_id)
         heard = transport.stats.received > 0
         if count is None:
-            return Flow.BOTH_WAYS if heard else Flow.NOT_IN
+            return Proof.BOTH_WAYS if heard else Proof.NOT_IN
         if transport.stats.sent > ENOUGH and not count.sent:
-            return Flow.NOT_OUT
+            return Proof.NOT_OUT
         if heard:
-            return Flow.BOTH_WAYS
-        return Flow.NOT_IN if count.received > ENOUGH else Flow.UNKNOWN
+            return Proof.BOTH_WAYS
+        return Proof.NOT_IN if count.received > ENOUGH else Proof.UNKNOWN
 
     async def _fall_back(self, reason: str, *, begin_again: bool) -> None:
         log.warning("media.fell_back", reason=reason, to="audiosocket")

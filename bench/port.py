@@ -28,6 +28,7 @@ from ari_app.logs import configure_logs
 from ari_app.metrics import Metrics
 from ari_app.services import Services
 from ari_app.settings import Destination, Settings
+from ari_app.steady import keep_steady
 from ari_app.summary import SummaryDesk
 from asterisk.lab.ports import HOST
 from bench.engines import FLOW, LONG, ReadyTones
@@ -116,6 +117,7 @@ async def serve(remotes: list[int], directory: Path) -> None:
     path.write_text(FLOW, encoding="utf-8")
     vad = VadPool(silero.load())
     async with services(load_file(path), vad, directory) as parts:
+        keep_steady()
         calls = [
             Call(parts, f"bench-{port}", PortLeg(parts.rtp_ports, (HOST, port)), parts.flow())
             for port in remotes

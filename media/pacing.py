@@ -151,7 +151,7 @@ class Ticker:
         return Slot(callback, min(self._subticks, key=len))
 
     def every_subtick(self, callback: Callback) -> Slot:
-        """Call back every 5 ms, after the calls of that sub-tick."""
+        """Call back every 5 ms, after the calls of that sub-tick; once after a stall, however long it was."""
         return Slot(callback, self._every)
 
     def start(self) -> None:
@@ -175,8 +175,8 @@ class Ticker:
         self._skipped += sum(len(self._subticks[subtick % SUBTICKS]) for subtick in skipped)
         for subtick in due:
             self._serve(self._subticks[subtick % SUBTICKS], schedule.deadline(subtick))
-            for slot in tuple(self._every):
-                self._call(slot, time.monotonic())
+        for slot in tuple(self._every):  # once, also after a stall: what is late is audio, not this
+            self._call(slot, time.monotonic())
         if self._schedule is schedule:  # no callback stopped us
             self._arm(schedule)
 

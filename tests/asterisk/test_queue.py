@@ -206,9 +206,9 @@ async def test_the_operator_hears_the_summary_before_the_caller(exchange: Exchan
             await controller.transfer(
                 await controller.answer(), variables(__CALLFLOW_SUMMARY_ID=str(summary))
             )
-            await controller.next("Dial", lambda event: event["dialstatus"] == "ANSWER")
             assert await controller.operator() == "201"
             assert heard.ended == [summary]
+            await controller.next("Dial", lambda event: event["dialstatus"] == "ANSWER")
 
 
 async def test_an_operator_ends_the_summary_by_a_key() -> None:
