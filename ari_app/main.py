@@ -29,7 +29,7 @@ from ari_app.settings import Settings
 from ari_app.steady import keep_steady
 from ari_app.summary import SummaryDesk
 from ari_app.switchboard import Switchboard
-from callflow.errors import AriUnreachable, CallflowError, FlowError
+from callflow.errors import AriUnreachable, FlowError
 from callflow.load import LoadedFlow, load_file
 from media import silero
 from media.pacing import Ticker
@@ -274,6 +274,3 @@ def run(settings: Settings) -> None:
     """Serve calls until told to stop. Raises our errors when it cannot begin."""
     with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
         uvloop.run(_serve(settings))
-
-
-__all__ = ["CallflowError", "Controller", "Engines", "embedded", "run"]

@@ -17,7 +17,7 @@ import structlog
 
 from ari_app import ids
 from ari_app.services import Services
-from callflow.errors import AriError, MediaError, NoAudio
+from callflow.errors import AriError, AriRefused, ChannelGone, MediaError, NoAudio
 from media.line import Line
 from media.ports import Transport
 from media.transports.rtp import RtpTransport
@@ -52,7 +52,7 @@ class MediaPath:
         self._line = line
         self._bridge = ids.bridge(call_id)
         self._number = 0
-        self._media_id = ""
+        self._media_ids: list[str] = []  # made, and not yet hung up
         self._proof: asyncio.Task[None] | None = None
 
     async def open(self, number: int = 0) -> None:
@@ -68,8 +68,8 @@ class MediaPath:
             return
         try:
             await self._by_rtp()
-        except (MediaError, AriError) as error:
-            if mode == "rtp" or not isinstance(error, MediaError):
+        except (MediaError, AriRefused) as error:
+            if mode == "rtp" or isinstance(error, ChannelGone):
                 raise
             await self._fall_back(str(error), begin_again=False)
             return
@@ -122,17 +122,18 @@ class MediaPath:
 
     def _next_id(self) -> str:
         self._number += 1
-        return ids.media(self._call_id, self._number)
+        self._media_ids.append(ids.media(self._call_id, self._number))
+        return self._media_ids[-1]
 
     async def _use(self, media_id: str, transport: Transport) -> None:
         """Put a media channel into the bridge; the one before it goes."""
         await self._ari.add_to_bridge(self._bridge, media_id)
-        old_id, self._media_id = self._media_id, media_id
         old = self._line.attach(transport)
         if old is not None:
             await old.close()
-        if old_id:
+        for old_id in self._media_ids[:-1]:
             await self._ari.hang_up(old_id)
+        self._media_ids = [media_id]
 
     # --- the proof -----------------------------------------------------------------------------------
 
@@ -178,9 +179,10 @@ class MediaPath:
             self._proof.cancel()
             await asyncio.gather(self._proof, return_exceptions=True)
         await self._line.detach()
-        with contextlib.suppress(AriError):
-            if self._media_id:
-                await self._ari.hang_up(self._media_id)
+        for media_id in self._media_ids:
+            with contextlib.suppress(AriError):
+                await self._ari.hang_up(media_id)
+        self._media_ids = []
         with contextlib.suppress(AriError):
             await self._ari.destroy_bridge(self._bridge)
 
