@@ -17,20 +17,11 @@ from contextlib import aclosing
 from agent import outcomes, questions
 from agent.notes import FAULT
 from agent.ports import AgentEvent, Conversation, Expected, Finished, Sentence
+from agent.summary import summary
 from agent.tools.registry import Registry
 from agent.turn import Turn
 from callflow.errors import ToolError
 from callflow.schema import AgentStep
-
-_REASONS = {
-    outcomes.WANTS_HUMAN: "the caller asked for a person",
-    outcomes.NOT_FOUND: "nothing suitable was found",
-    outcomes.NOT_UNDERSTOOD: "the caller was not understood",
-    "limit": "the call took too long",
-    "error": "a technical fault",
-    "no_key": "no key was pressed",
-    "wrong_key": "a wrong key was pressed",
-}
 
 
 class LocalAgent:
@@ -65,26 +56,9 @@ class LocalAgent:
             return Expected()
 
     async def summarize(self, talk: Conversation, reason: str) -> str:
-        """Two sentences: who calls and what they told; what was done and why the call is handed over."""
-        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in talk.slots.items())
-        first = f"Caller {talk.caller or 'without a number'}; {told or 'told nothing yet'}."
-        return f"{first} {_done(talk)}; reason: {_because(talk, reason)}."
+        """What it is about, what came of it, and the number, in two sentences at most."""
+        return summary(talk, reason, self._tools.words)
 
     async def close(self) -> None:
         """Release the tools' connections."""
         await self._tools.close()
-
-
-def _done(talk: Conversation) -> str:
-    number, status = talk.values.get("order.number"), talk.values.get("order.status", "")
-    if not number:
-        return "No order was made"
-    return f"Order {number} is {'not confirmed yet' if status == 'new' else status or 'known'}"
-
-
-def _because(talk: Conversation, reason: str) -> str:
-    if fault := talk.notes.get(FAULT):
-        return f"a technical fault ({fault})"
-    if reason.startswith("key_"):
-        return f"the caller pressed {reason.removeprefix('key_')}"
-    return _REASONS.get(reason, reason.replace("_", " "))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from agent.ports import Tool
-from agent.slots import Kind, Slot
+from agent.slots import Kind, Slot, can_be_called, slot
 from agent.words import listed
 
 MAX_SENTENCE = 200
@@ -71,12 +71,21 @@ def the_rest(digits: str) -> str:
     return f"I have {' '.join(digits)}, and the rest?"
 
 
-def read_back(arguments: Mapping[str, str]) -> str:
-    """What is about to be done, in full; ids of machines are left out where there is anything else."""
+def read_back(arguments: Mapping[str, str], caller: str = "") -> str:
+    """What is about to be done, in full; ids of machines are left out where there is anything else.
+
+    A telephone number that is the `caller`'s own is named as such: spelling it takes seven seconds.
+    """
     shown = {name: value for name, value in arguments.items() if not name.endswith("_id")} or arguments
-    parts = [f"{name.replace('_', ' ')} {value}" for name, value in shown.items()]
+    parts = [_detail(name, value, caller) for name, value in shown.items()]
     text = f"Let me read that back: {'; '.join(parts)}."
     return text if len(text) <= MAX_SENTENCE else f"Let me read that back. {'. '.join(parts)}."
+
+
+def _detail(name: str, value: str, caller: str) -> str:
+    if can_be_called(caller) and value == caller and slot(name).kind is Kind.PHONE:
+        return "we call the number you are calling from"
+    return f"{name.replace('_', ' ')} {value}"
 
 
 def shall_i(tool: Tool) -> str:

@@ -167,7 +167,8 @@ class Turn:
 
     def _read_back(self, run: Run) -> Iterator[AgentEvent]:
         """Say what would be done, and ask for the yes that the gate waits for."""
-        details, question = questions.read_back(run.arguments), questions.shall_i(run.tool)
+        details = questions.read_back(run.arguments, self._talk.caller)
+        question = questions.shall_i(run.tool)
         self._notes.asked = Asked.CONFIRM
         self._gate.offer(run.tool.name, run.arguments, details, question)
         for sentence in (*questions.sentences(details), question):

@@ -58,6 +58,7 @@ def test_the_dialplan_is_whole(lab: Lab) -> None:
     contexts = (
         "callflow",
         "transfer-to-operator",
+        "callflow-queue",
         "callflow-ring",
         "callflow-summary",
         "callflow-audiosocket",

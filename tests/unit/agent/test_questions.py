@@ -33,6 +33,22 @@ def test_a_read_back_leaves_ids_out_unless_there_is_nothing_else() -> None:
     assert read_back({"order_id": "O1"}) == "Let me read that back: order id O1."
 
 
+@pytest.mark.parametrize(
+    ("arguments", "caller", "said"),
+    [
+        ({"phone": "+380501112233"}, "+380501112233", "we call the number you are calling from"),
+        ({"phone": "0671234567"}, "+380501112233", "phone 0671234567"),
+        ({"phone": "+380501112233"}, "", "phone +380501112233"),
+        ({"phone": "201"}, "201", "phone 201"),
+        ({"total": "0501112233"}, "0501112233", "total 0501112233"),
+    ],
+)
+def test_a_read_back_spells_no_number_that_the_caller_calls_from(
+    arguments: dict[str, str], caller: str, said: str
+) -> None:
+    assert read_back(arguments, caller) == f"Let me read that back: {said}."
+
+
 def test_a_long_read_back_is_several_sentences_and_all_of_it() -> None:
     arguments = {f"field_{n}": f"value {n}" for n in range(30)}
     parts = sentences(read_back(arguments))

@@ -36,8 +36,8 @@ class RecordingPool(Pool):
 
     async def decode(self, job: Job) -> Answer:
         self.jobs.append(job)
-        await asyncio.sleep(0)
         answer = self.answers.pop(0)
+        await asyncio.sleep(0)
         if isinstance(answer, Exception):
             raise answer
         return answer

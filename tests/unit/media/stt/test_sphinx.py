@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("pocketsphinx")
 
-from media.stt.sphinx import Segment, evidence  # noqa: E402 - only where the engine is installed
+from media.stt.sphinx import Segment, evidence
 
 
 def _segment(word: str, begin: int, end: int, per_frame: float) -> Segment:
