@@ -92,7 +92,7 @@ class Track:
         if samples is SILENCE:
             level = loudest = QUIETEST_DBFS
         else:
-            level, loudest = rms_dbfs(samples), float(block_levels(samples).max(initial=QUIETEST_DBFS))
+            level, loudest = rms_dbfs(samples), float(np.max(block_levels(samples), initial=QUIETEST_DBFS))
         run = self._run(at_s)
         self._frames.append(_Frame(at_s, run, run.length_s, samples, level, loudest))
         run.length_s += samples.size / RATE

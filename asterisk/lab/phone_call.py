@@ -186,6 +186,9 @@ class PhoneCall:
 
     def line_opened(self, line: Line) -> None:
         """The call is up and its audio connected: talk from now on, silence if nothing else."""
+        if self.ended_at is not None:  # it was over before its sound came
+            line.close()
+            return
         self._line = line
         self.answered_at = time.monotonic()
         self._talking = asyncio.create_task(self._talk(line), name=f"phone {self.caller}>{self.number} talks")

@@ -21,6 +21,8 @@ from asterisk.lab.installation import Installation, LabError, find, root_directo
 PROGRAMS = {"sipp": "sip-tester", "sox": "sox", "espeak-ng": "espeak-ng", "flite": "flite"}
 """Programs of the lab, and the Debian packages they are in."""
 
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
 SUITE = "sid"
 """The one suite of Debian that has Asterisk."""
 
@@ -48,6 +50,8 @@ def ensure() -> Installation:
     here = _found()
     if here is None and shutil.which("debootstrap") is None:
         missing.append("debootstrap")
+    if here is None and not KEYRING.exists():  # Ubuntu has it apart: debootstrap checks signatures with it
+        missing.append("debian-archive-keyring")
     if missing:
         _install(missing)
     return here or _make_root(root_directory())

@@ -22,12 +22,12 @@ class Pool:
 
     def __init__(self, size: int = 1, *, timeout: float = 4.0, command: tuple[str, ...] = COMMAND) -> None:
         """`timeout`: the seconds a worker has for an utterance, and that an utterance waits for a worker."""
-        self._size = size
         self._timeout = timeout
         self._command = command
         self._idle: asyncio.Queue[Worker | None] = asyncio.Queue()  # None: a worker that is yet to start
         for _ in range(size):
             self._idle.put_nowait(None)
+        self._workers: set[Worker] = set()
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -74,17 +74,16 @@ class Pool:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        workers = [await self._idle.get() for _ in range(self._size)]
-        for _ in workers:
-            self._idle.put_nowait(None)
-        await asyncio.gather(*(worker.close() for worker in workers if worker is not None))
+        await asyncio.gather(*(worker.close() for worker in self._workers))
+        self._workers.clear()
+        self._idle.put_nowait(None)  # who waits for a place is told, and tells the next
 
     async def _do(self, worker: Worker | None, job: Job) -> Answer:
         """One job; whatever comes of it, the worker's place is filled again."""
         try:
             if worker is None or not worker.alive:
                 worker = None
-                worker = await Worker.start(self._command)
+                worker = await self._started()
             return await worker.ask(job, self._timeout)
         except ProviderError as error:
             log.warning("recogniser.failed", code=error.code, reason=str(error))
@@ -100,11 +99,16 @@ class Pool:
         """Fill a place with a new worker. One that cannot start now is tried again by the next job."""
         worker = None
         try:
-            worker = await Worker.start(self._command)
+            worker = await self._started()
         except ProviderError as error:
             log.warning("recogniser.unavailable", code=error.code, reason=str(error))
         finally:
             self._idle.put_nowait(worker)
+
+    async def _started(self) -> Worker:
+        worker = await Worker.start(self._command)
+        self._workers = {worker, *(other for other in self._workers if other.alive)}
+        return worker
 
     def _run(self, work: Coroutine[Any, Any, _Result]) -> asyncio.Task[_Result]:
         """A task of the pool's own, that outlives a caller who hangs up."""

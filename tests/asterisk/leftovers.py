@@ -92,6 +92,7 @@ class Watch:
             "AudioSocket connections": len(services.audiosocket.connections),
             "AudioSocket calls awaited": len(services.audiosocket._expected),
             "channels awaited": len(services.arrivals._awaited),
+            "verdicts for the dialplan": len(board._verdicts._to_people),
             "summaries": len(services.desk._notes) + len(services.desk._speaking),
         }
         yield from (f"{count} {name}" for name, count in counts.items() if count)

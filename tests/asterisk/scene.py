@@ -296,7 +296,7 @@ class Scene:
 
     def told(self) -> str:
         """What happened so far, for the message of a test that fails."""
-        facts = " → ".join(f"{type(fact.event).__name__}:{fact.state}" for fact in self.facts)
+        facts = " → ".join(f"{type(fact.event).__name__}:{fact.state}" for fact in self.facts[-60:])
         loud = [line for line in self.logs.lines if line["level"] in ("warning", "error", "exception")]
         return f"facts: {facts or 'none'}; complaints: {loud}"
 

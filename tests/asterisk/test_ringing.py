@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -85,7 +86,7 @@ async def test_it_rings_to_the_caller_while_the_operator_hears_the_summary() -> 
         assert [span for span in heard if summary.start_s < span.start_s < summary.end_s]
         assert heard_first(call.heard, AGENT_HZ, last_word) is None
         assert call.heard.longest_silence_s(last_word, hears_operator) <= LONGEST_SILENCE_S
-        pauses = [after.start_s - before.end_s for before, after in zip(heard, heard[1:], strict=False)]
+        pauses = [after.start_s - before.end_s for before, after in pairwise(heard)]
         assert pauses == pytest.approx([PAUSE_S] * len(pauses), abs=0.1)
 
         await call.hang_up()

@@ -6,9 +6,10 @@ import pytest
 
 from agent.notes import FAULT
 from agent.ports import Conversation
+from agent.slots import Known
 from agent.summary import national, summary
 
-KNOWN = {"season": {"winter": ()}, "brand": {"Nokian": ()}, "product": {"tyres": ("шини",)}}
+KNOWN: Known = {"season": {"winter": ()}, "brand": {"Nokian": ()}, "product": {"tyres": ("шини",)}}
 CALLER = "+380501112233"
 FROM = "Calls from 050 111 22 33."
 TYRES = {"size": "205/55 R16", "season": "winter"}

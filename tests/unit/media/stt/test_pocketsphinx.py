@@ -217,6 +217,6 @@ async def test_it_has_no_interim_words() -> None:
 
 
 def test_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pocketsphinx.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ProviderRefused, match=r"pip install 'callflow\[embedded\]'"):
         PocketsphinxRecognizer()

@@ -142,11 +142,11 @@ async def test_preparing_happens_behind_the_callers_back(pools: MakePool) -> Non
 
 
 async def test_closing_leaves_no_process_not_even_a_busy_one(pools: MakePool) -> None:
-    pool = pools(2)
-    pool.start()
+    pool = pools()
     pids = {int((await pool.decode(_job("pid"))).text) for _ in range(4)}
     busy = asyncio.ensure_future(pool.decode(_job("hang")))
-    await asyncio.sleep(0)
+    while pool.idle and not busy.done():
+        await asyncio.sleep(0)
     await pool.close()
     await pool.close()
     assert not any(_runs(pid) for pid in pids)

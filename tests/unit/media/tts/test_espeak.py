@@ -90,7 +90,7 @@ async def test_refuses_a_language_it_has_no_voice_for() -> None:
 
 def test_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    monkeypatch.setattr(espeaklib.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ProviderRefused, match=r"pip install 'callflow\[embedded\]'"):
         EspeakSynthesizer()
 
