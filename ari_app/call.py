@@ -76,7 +76,6 @@ class Call:
                 await self._follow(performer, line)
             except Exception:  # the top of the call's task: she must not be lost by a fault of ours
                 log.exception("call.broken", state=self.machine.state, step=self.machine.step)
-                record.update(disposition="error", last_step=self.machine.step, ended_at=now())
                 await self._rescue()
 
     async def _follow(self, performer: Performer, line: Line) -> None:
@@ -147,7 +146,7 @@ class Call:
         ignored = sum(machine.ignored.values())
         for (state, name), times in machine.ignored.items():
             metrics.events_ignored.labels(str(state), name).inc(times)
-        disposition = machine.disposition or "error"
+        disposition = machine.disposition or self._cut_short(record)
         metrics.calls.labels(disposition).inc()
         record.update(ignored_events=ignored, language=machine.language)
         log.info(
@@ -158,6 +157,12 @@ class Call:
             seconds=round(asyncio.get_running_loop().time() - self._started_at, 1),
             ignored=ignored,
         )
+
+    def _cut_short(self, record: CallRecord) -> str:
+        """We stop, or are broken, before the call has ended: the queue may have it already."""
+        disposition = "handed_over" if self.machine.state is State.TRANSFERRING else "error"
+        record.update(disposition=disposition, last_step=self.machine.step, ended_at=now())
+        return disposition
 
     def _new_record(self) -> StoredCall:
         flow = self._loaded.flow

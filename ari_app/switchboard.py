@@ -22,8 +22,9 @@ from callflow import events as ev
 from callflow.errors import AriError, CallflowError
 from media.transports.audiosocket import AudioSocketTransport
 
-HANDOVER_S = 8.0
-"""Time for the last words and the hand-over of calls that did not end in time."""
+HANDOVER_S = 15.0
+"""Time for the last words and the hand-over of calls that did not end in time, until an operator has heard
+what it is about. Who waits longer is in good hands, and needs us no more."""
 
 log = structlog.get_logger(__name__)
 

@@ -212,7 +212,7 @@ class Stage:
         flows = self.directory / "flows"
         flows.mkdir(parents=True, exist_ok=True)
         (flows / "tyre_shop.yaml").write_text(self._flow or open_all_day(), encoding="utf-8")
-        self._held.callback(self.lab.stop)
+        self._held.callback(self.lab.close)
         await asyncio.to_thread(self.lab.start)
         self.phones.target_sip_port = self.lab.sip_port
         await self._held.enter_async_context(self.phones)

@@ -66,7 +66,14 @@ class Pool:
         if self._closed:
             self._idle.put_nowait(worker)
             raise ProviderError("The recogniser is closed")
-        return await asyncio.shield(self._run(self._do(worker, job)))
+        work = self._run(self._do(worker, job))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if work.cancelled() and me is not None and not me.cancelling():
+                raise ProviderError("The recogniser was closed") from None  # it is not we who were cancelled
+            raise
 
     async def close(self) -> None:
         """End the workers: when this returns, none is left. Safe to call twice."""
