@@ -101,6 +101,8 @@ class Switchboard:
             self._services.arrivals.arrive(channel.id)
         elif event.args[:1] == ("returned",):
             self._returned(event)
+        elif (call := self._by_channel.get(channel.id)) is not None:
+            call.post(ev.TransferEnded("failed"))  # by a dialplan of their own, without our word for it
         elif self.draining:
             self.spawn(self.to_queue(channel.id, "draining"), f"drain-{channel.id}")
         else:

@@ -7,11 +7,14 @@ import os
 import time
 from signal import SIGKILL, SIGTERM
 
+import pytest
+
 from asterisk.lab.phone_call import PhoneCall
 from asterisk.lab.phone_extension import Extension
 from asterisk.lab.stage import Stage
+from callflow.table import State
 from tests.asterisk.leftovers import in_asterisk, sockets
-from tests.asterisk.scene import FLOW
+from tests.asterisk.scene import FLOW, Scene
 
 PROCESS_FLOW = FLOW.replace("flow: acceptance", "flow: tyre_shop")
 GONE_S = 10.0
@@ -155,3 +158,24 @@ async def test_an_idle_controller_stops_at_once_and_frees_its_ports() -> None:
         call = await played.phones.dial("100")  # it serves, at the same ports
         await call.hears_speech()
         await call.hang_up()
+
+
+async def test_a_caller_who_still_waits_for_people_is_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has answered when the controller goes: she waits on, and the record says where she was."""
+    monkeypatch.setattr("ari_app.switchboard.HANDOVER_S", 2.5)
+    async with Scene(controller=False, lab={"queue_timeout_s": 30, "queue_ring_s": 30}) as scene:
+        operator = scene.phones.extension("201").rings_out()
+        async with scene.new_controller() as controller:
+            call = await scene.phones.dial("100")
+            await scene.reaches(State.LISTENING)
+            await controller.drain(0)
+            record = await controller.services.store.get(scene.facts[0].call_id)
+        assert record is not None
+        assert (record.disposition, record.last_step) == ("handed_over", "operator")
+        assert record.ended_at is not None
+        ringing = await operator.rings()
+        await ringing.answer()
+        await talk(ringing, call)
+        await call.hang_up()
+        await ringing.hung_up()
+        assert await in_asterisk(scene.lab) == []

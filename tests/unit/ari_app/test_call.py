@@ -11,9 +11,9 @@ import pytest
 from agent.scripted import ScriptedAgent
 from ari_app.main import Controller, Engines
 from ari_app.settings import Settings
+from callflow import decisions
 from callflow import effects as do
 from callflow import events as ev
-from callflow import machine
 from callflow.machine import CallMachine
 from callflow.table import State
 from media.fakes import InstantRecognizer, ToneSynthesizer
@@ -82,7 +82,7 @@ def watcher() -> Watcher:
 @pytest.fixture(autouse=True)
 def no_pause_after_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """One key pressed here is a key alone."""
-    monkeypatch.setattr(machine, "KEY_ALONE_S", 0.01)
+    monkeypatch.setattr(decisions, "KEY_ALONE_S", 0.01)
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 
 from callflow import effects as do
 from callflow import events as ev
+from callflow.decisions import KEY_ALONE_S, KEYS_PAUSE_S, MAX_HOPS
 from callflow.events import Timer
 from callflow.load import load
-from callflow.machine import KEY_ALONE_S, KEYS_PAUSE_S, MAX_HOPS
 from callflow.table import State
 from callflow.testing import TalkingCall
 
