@@ -1,6 +1,6 @@
 """The states of a call, the facts each state understands, and the moves between states: one table, no code.
 
-Rule 1: whatever changes a call's state is in this file, and in `machine.py` and `decisions.py`, which obey it.
+Rule 1: whatever changes a call's state is in this file, `machine.py` and `decisions.py`, which obey it.
 Rule 2: nothing here waits, reads a clock or talks to Asterisk. Time arrives as an event.
 Rule 3: a fact that the table does not list for a state is late or wrong: it is counted, never guessed at.
 
