@@ -68,6 +68,7 @@ class Performer:
             do.StartTimer: self._start_timer,
             do.StopTimer: self._stop_timer,
             do.Transfer: self._transfer,
+            do.CloseAudio: lambda _: leg.release(),
             do.HangUp: self._hang_up,
             do.RecordTurn: self._record_turn,
             do.RecordStep: self._record_step,

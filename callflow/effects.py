@@ -116,6 +116,11 @@ class Transfer(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class CloseAudio(Effect):
+    """The caller is elsewhere: release the audio path. `Answer` opens another."""
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp(Effect):
     """End the call from our side."""
 

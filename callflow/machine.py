@@ -160,7 +160,7 @@ class CallMachine(Decisions):
     # --- facts about a hand-over ---------------------------------------------------------------------
 
     def on_call_left(self, _: ev.CallLeft) -> None:
-        self._do(do.StopTimer(ev.Timer.TRANSFER))
+        self._do(do.StopTimer(ev.Timer.TRANSFER), do.CloseAudio())
 
     def on_operator_answered(self, _: ev.OperatorAnswered) -> None:
         self._close("transferred")

@@ -219,7 +219,7 @@ def handed_over(seller: TalkingCall) -> TalkingCall:
 
 
 def test_a_hand_over_is_confirmed_then_answered(handed_over: TalkingCall) -> None:
-    assert handed_over.tell(ev.CallLeft()) == (do.StopTimer(Timer.TRANSFER),)
+    assert handed_over.tell(ev.CallLeft()) == (do.StopTimer(Timer.TRANSFER), do.CloseAudio())
     assert handed_over.tell(ev.OperatorAnswered("201")) == (do.CloseCall("transferred", "operator"),)
 
 
