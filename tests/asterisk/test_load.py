@@ -27,8 +27,8 @@ HOLD_S = 60
 GREETED_MS = 500
 AUDIBLE = 328  # -40 dBFS
 WITHIN_S = 10.0
-HER_LINES = ("winter tyres please", "four of them", "yes", "what does it cost", "yes please", "thank you")
-EVERY_S = 9.0
+HER_LINES = ("winter", "winter tyres please", "four", "four tyres", "four", "four")
+EVERY_S = 8.5
 
 COLLECTS = """agent: Sell tyres.
     collect:
@@ -46,10 +46,10 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def her_speech(path: Path) -> Path:
-    """A WAV of a minute in which a caller says a line every nine seconds."""
+    """A WAV of a minute in which a caller says a line every few seconds."""
     sound = np.zeros(int(HOLD_S * RATE), np.int16)
     for number, text in enumerate(HER_LINES):
-        said, at = voice.line(text), int((5 + EVERY_S * number) * RATE)
+        said, at = voice.line(text), int((7 + EVERY_S * number) * RATE)
         sound[at : at + said.size] = said
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
