@@ -100,6 +100,8 @@ class Call:
 
     async def _take_in(self, event: ev.Event, performer: Performer) -> None:
         before = self.machine.state
+        if isinstance(event, ev.Failed):
+            log.warning("call.part_failed", part=str(event.part), code=event.code, state=str(before))
         effects = self.machine.handle(event)
         if self.machine.state is not before:
             log.info("call.state", state=str(self.machine.state), step=self.machine.step)
