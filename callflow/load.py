@@ -17,7 +17,16 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from callflow.errors import FlowError
 from callflow.hours import clock_ranges, weekdays
-from callflow.schema import AgentStep, BaseStep, Flow, MenuStep, TransferStep
+from callflow.schema import (
+    VERBS,
+    AgentStep,
+    BaseStep,
+    Flow,
+    Limits,
+    MenuStep,
+    Silence,
+    TransferStep,
+)
 
 MAX_CHARS = 1_000_000
 """A flow is written by people; anything larger is a mistake."""
@@ -129,8 +138,6 @@ def _shape_problems(error: ValidationError, tree: CommentedMap, name: str) -> li
 
 def _words_beside(path: Sequence[str | int]) -> list[str]:
     """The words that may stand where an unknown one was found."""
-    from callflow.schema import VERBS, Limits, Silence
-
     if len(path) == 1:
         return list(Flow.model_fields)
     if path[0] == "steps":
